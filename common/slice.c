@@ -1,0 +1,111 @@
+/* Borrowed bytes: see slice.h. */
+#include "common/slice.h"
+
+#include <xxhash.h>
+
+static unsigned char fold(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return u >= 'A' && u <= 'Z' ? (unsigned char)(u + 32) : u;
+}
+
+bool slice_ieq(struct slice a, struct slice b)
+{
+    return a.n == b.n && slice_istarts(a, b);
+}
+
+bool slice_starts(struct slice s, struct slice prefix)
+{
+    return slice_eq(slice_head(s, prefix.n), prefix);
+}
+
+bool slice_istarts(struct slice s, struct slice prefix)
+{
+    if (s.n < prefix.n)
+        return false;
+    for (size_t i = 0; i < prefix.n; i++)
+        if (fold(s.p[i]) != fold(prefix.p[i]))
+            return false;
+    return true;
+}
+
+bool slice_ends(struct slice s, struct slice suffix)
+{
+    return s.n >= suffix.n &&
+           slice_eq(slice_of(s.p + (s.n - suffix.n), suffix.n), suffix);
+}
+
+int slice_cmp(struct slice a, struct slice b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+size_t slice_find(struct slice s, struct slice needle)
+{
+    if (needle.n == 0)
+        return 0;
+    const char *at = s.n ? memmem(s.p, s.n, needle.p, needle.n) : NULL;
+    return at ? (size_t)(at - s.p) : SIZE_MAX;
+}
+
+size_t slice_chr(struct slice s, char c)
+{
+    const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
+    return at ? (size_t)(at - s.p) : SIZE_MAX;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct slice slice_trim(struct slice s)
+{
+    while (s.n && is_space(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && is_space(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+bool slice_cut(struct slice s, char c, struct slice *head, struct slice *rest)
+{
+    size_t at = slice_chr(s, c);
+    *head = slice_head(s, at);
+    *rest = at == SIZE_MAX ? slice_of(s.p, 0) : slice_from(s, at + 1);
+    return at != SIZE_MAX;
+}
+
+bool slice_u64(struct slice s, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned d = (unsigned)(unsigned char)s.p[i] - '0';
+        if (d > 9 || __builtin_mul_overflow(v, 10u, &v) ||
+            __builtin_add_overflow(v, d, &v))
+            return false;
+    }
+    *out = v;
+    return true;
+}
+
+bool slice_i64(struct slice s, int64_t *out)
+{
+    bool minus = s.n && s.p[0] == '-';
+    uint64_t v;
+    if (!slice_u64(minus ? slice_from(s, 1) : s, &v) || v > (uint64_t)INT64_MAX + minus)
+        return false;
+    *out = minus ? (int64_t)(0 - v) : (int64_t)v;
+    return true;
+}
+
+uint64_t slice_hash(struct slice s, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(s.n ? s.p : "", s.n, seed);
+}
