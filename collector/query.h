@@ -1,0 +1,64 @@
+/*
+ * Usage as people ask for it: grouped, priced, sorted. Sums the partial totals of a store
+ * scan; each is priced by its own day, tier, region and context bucket before the
+ * grouping, so a sum over models or months is exact. Feeds api, export, metrics, report
+ * and the projection.
+ *
+ * Refuses: a cost without saying what is missing from it. Sums saturate, never wrap.
+ */
+#ifndef BREAKEVEN_QUERY_H
+#define BREAKEVEN_QUERY_H
+
+#include "collector/store.h"
+#include "common/price.h"
+
+struct query_row {
+    int64_t time; /* start of the grain's bucket, Unix seconds; 0 for STORE_TOTAL */
+    const struct slice *dim; /* the grouped dimensions in the order of enum store_dim */
+    uint64_t calls, v[USAGE_N];
+    uint64_t peak_calls, peak_tokens;        /* of the busiest minute of one series */
+    uint64_t calls_estimated, calls_missing; /* of `calls`: quality is not exact */
+    uint64_t calls_failed;                   /* of `calls`: outcome is not ok */
+    price_pico cost;                         /* of what has a price */
+    uint64_t calls_unpriced;  /* of `calls`: the model has no price that day */
+    uint64_t tokens_unpriced; /* their tokens of all classes */
+    uint32_t unpriced; /* bit f: some v[f] of a priced model has no price: lower bound */
+};
+
+/* Is the cost the whole cost? */
+static inline bool query_priced(const struct query_row *r)
+{
+    return r->calls_unpriced == 0 && r->unpriced == 0;
+}
+
+struct query_result {
+    struct query_row *row; /* sorted by time, then dimensions; memory of the arena */
+    size_t rows;
+    uint32_t group;
+};
+
+/*
+ * Run q. `book` may be NULL: everything is unpriced. Rows, dimensions and all memory come
+ * from `a`; ST_LIMIT when its ceiling is hit (ask for less).
+ */
+enum status query_usage(struct store *s, const struct price_book *book,
+                        const struct store_query *q, struct arena *a,
+                        struct query_result *out);
+
+/* The value of dimension d in a row of `result`; empty when not grouped by. */
+struct slice query_dim(const struct query_result *result, const struct query_row *row,
+                       enum store_dim d);
+
+/* Traffic by hour of the week (UTC, hour 0 = Monday 00:00) under q's filter and range. */
+struct query_profile {
+    uint64_t calls[168], tokens[168];
+    uint64_t hours[168];              /* hours of data behind each sum */
+    uint64_t peak_calls, peak_tokens; /* largest sum of the peak minutes of an hour */
+    double peak_to_mean;              /* busiest minute x 60 / mean hour; 0: no data */
+    int64_t first_hour, last_hour;    /* Unix seconds of hours with data; 0: none */
+};
+
+enum status query_profile(struct store *s, const struct store_query *q,
+                          struct query_profile *out);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Method and path -> what is asked, and which scope of token it takes. Pure; the table in
+ * route.c is the API's list of contents.
+ */
+#ifndef BREAKEVEN_ROUTE_H
+#define BREAKEVEN_ROUTE_H
+
+#include "common/slice.h"
+
+enum route_id {
+    ROUTE_NONE,       /* 404 */
+    ROUTE_BAD_METHOD, /* 405 */
+    ROUTE_INGEST,
+    ROUTE_USAGE_DAILY,
+    ROUTE_USAGE_HOURLY,
+    ROUTE_DIMENSION,
+    ROUTE_AGENTS,
+    ROUTE_STATUS,
+    ROUTE_METRICS,
+    ROUTE_HEALTHZ,
+    ROUTE_READYZ,
+};
+
+/* Scopes of a token; a set of bits. */
+enum scope { SCOPE_NONE = 0, SCOPE_INGEST = 1, SCOPE_READ = 2, SCOPE_ADMIN = 4 };
+
+struct route {
+    enum route_id id;
+    const char *method;
+    const char *path; /* exact, or ending in '*' for one more path segment */
+    enum scope scope; /* SCOPE_NONE: open to all */
+};
+
+/*
+ * The row for a request. ROUTE_NONE and ROUTE_BAD_METHOD are rows too; with the latter
+ * *allow names the methods that the path has (a constant list for the Allow header).
+ * `rest` gets what '*' matched. HEAD is answered as GET.
+ */
+const struct route *route_find(struct slice method, struct slice path, struct slice *rest,
+                               const char **allow);
+
+#endif
