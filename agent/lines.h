@@ -70,7 +70,4 @@ uint64_t lines_offset(const struct lines *l);
 uint64_t lines_number(const struct lines *l);
 const struct lines_stats *lines_stats(const struct lines *l);
 
-/* May this line hold usage? The search of LINES_USAGE on one line; for joined pieces. */
-bool lines_match(struct slice line);
-
 #endif
