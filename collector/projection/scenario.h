@@ -1,0 +1,120 @@
+/*
+ * Workloads: named filters over metered series that one specialist model could take over,
+ * each with the scenario of hosting it. Declared in collector.yaml (`workloads:`), read
+ * by the projection job. What is not declared takes a default that is marked as one, so a
+ * report can say of every number whether it was measured, declared or assumed.
+ *
+ * Refuses: guessing prices of GPUs or throughput without saying so; a typed throughput
+ * above what the GPU's memory bandwidth allows (scenario_resolve gives the arithmetic).
+ */
+#ifndef BREAKEVEN_PROJECTION_SCENARIO_H
+#define BREAKEVEN_PROJECTION_SCENARIO_H
+
+#include "common/yaml.h"
+
+enum input_origin { INPUT_DEFAULT, INPUT_DECLARED, INPUT_MEASURED };
+
+/* "default", "declared", "measured". */
+const char *input_origin_name(enum input_origin o);
+
+/* A number of the model and where it comes from. */
+struct input {
+    double v;
+    enum input_origin origin;
+};
+
+enum hosted_capacity {
+    CAPACITY_PEAK,      /* replicas for the busiest hour, all month */
+    CAPACITY_AUTOSCALE, /* replicas follow the hour of the week */
+    CAPACITY_ZERO,      /* the same, down to none in hours without traffic */
+};
+
+/* `hosted:` of a workload as written; numbers of -1 and money of 0 were not declared. */
+struct hosted_declared {
+    uint64_t monthly_fixed_micros; /* micro-dollars: ops, storage, egress, evaluation */
+    uint64_t setup_micros;         /* once: data, training, engineering */
+    uint64_t engineer_day_micros;  /* price of one of setup_days */
+    double setup_days;
+    const char *gpu; /* a name of gpus.yaml; NULL: no GPU line, fixed cost only */
+    int gpu_option;  /* enum gpu_option */
+    uint64_t gpu_hour_micros; /* overrides gpus.yaml */
+    double gpus_per_replica;
+    double model_params_b;      /* billions of parameters, for the roofline check */
+    double model_bits;          /* bits per weight */
+    double output_tokens_per_s; /* per replica, at the latency target */
+    double input_tokens_per_s;
+    double requests_per_s;
+    double concurrency; /* sequences decoded together, for the roofline check */
+    double headroom;    /* 0.3: 30 % above the peak */
+    double min_replicas;
+    int capacity;      /* enum hosted_capacity */
+    double coverage;   /* share of calls the specialist takes, 0..1 */
+    double escalation; /* share of those sent to the API after all: paid twice */
+    uint64_t retrain_micros;
+    double retrain_months;   /* every so many months; 0: never */
+    double api_price_change; /* per year: -0.2 = 20 % cheaper each year */
+    double gpu_price_change;
+};
+
+enum gpu_option { GPU_ON_DEMAND, GPU_RESERVED, GPU_SPOT };
+
+struct workload {
+    const char *name;
+    int line;
+    struct yaml_strings app, environment, provider, model, surface; /* empty: any */
+    struct hosted_declared hosted;
+};
+
+/* `workloads:` is a YAML_MAP of these, sizeof(struct workload) each. */
+extern const struct yaml_field workload_fields[];
+
+/* `projection:` of collector.yaml. */
+struct projection_config {
+    int64_t horizon_months; /* 1..24, default 12 */
+    int64_t paths;          /* sample paths, default 2000 */
+    int64_t history_days;   /* most history used, default 730 */
+    const char *gpus;       /* path of gpus.yaml; NULL: the embedded one */
+};
+
+extern const struct yaml_field projection_fields[];
+
+/* --- resolved: what the cost model computes with --- */
+
+struct scenario {
+    struct input monthly_fixed, setup;       /* USD a month, USD once */
+    struct input gpu_hour, gpus_per_replica; /* USD; 0 without a GPU line */
+    struct input output_tokens_per_s, input_tokens_per_s,
+        requests_per_s; /* 0: no limit */
+    struct input headroom, min_replicas;
+    struct input coverage, escalation;
+    struct input retrain, retrain_months;
+    struct input api_price_change, gpu_price_change; /* per year */
+    enum hosted_capacity capacity;
+    const char *gpu; /* or NULL */
+};
+
+/* One row of gpus.yaml. */
+struct gpu {
+    const char *name;
+    const char *source; /* where the figures come from */
+    int64_t date;       /* as of */
+    double memory_gb, bandwidth_gb_s;
+    uint64_t on_demand_micros, reserved_micros, spot_micros; /* an hour; 0 = not known */
+    double output_tokens_per_s; /* default, 8B model, 16 bit, at a latency target; 0 =
+                                   none */
+};
+
+struct gpu_list {
+    struct gpu *at;
+    size_t n;
+};
+
+/* gpus.yaml at `path`. Strings live in `a`. */
+enum status gpu_list_load(const char *path, struct gpu_list *out, struct arena *a,
+                          struct buf *why);
+
+/* Defaults filled in, GPU looked up, throughput checked. ST_CONFIG with the reason. */
+enum status scenario_resolve(const struct workload *w, const struct gpu_list *gpus,
+                             struct scenario *out, struct buf *why);
+
+#endif
