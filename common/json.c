@@ -807,33 +807,12 @@ void json_close(struct json_out *o, char bracket)
     o->comma = true;
 }
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629), or 0. */
-static size_t utf8_length(struct slice s)
-{
-    const unsigned char *u = (const unsigned char *)s.p;
-    if (u[0] < 0x80)
-        return 1;
-    size_t n = u[0] >= 0xc2 && u[0] <= 0xdf   ? 2
-               : (u[0] & 0xf0) == 0xe0        ? 3
-               : u[0] >= 0xf0 && u[0] <= 0xf4 ? 4
-                                              : 0;
-    if (n == 0 || n > s.n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((u[i] & 0xc0) != 0x80)
-            return 0;
-    if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
-        (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void put_string(struct buf *b, struct slice s)
 {
     buf_addc(b, '"');
     for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t n = utf8_length(slice_from(s, i));
+        size_t n = slice_utf8(slice_from(s, i));
         if (c == '"' || c == '\\') {
             buf_addc(b, '\\');
             buf_addc(b, (char)c);

@@ -105,6 +105,28 @@ bool slice_i64(struct slice s, int64_t *out)
     return true;
 }
 
+size_t slice_utf8(struct slice s)
+{
+    const unsigned char *u = (const unsigned char *)s.p;
+    if (s.n == 0)
+        return 0;
+    if (u[0] < 0x80)
+        return 1;
+    size_t n = u[0] >= 0xc2 && u[0] <= 0xdf   ? 2
+               : (u[0] & 0xf0) == 0xe0        ? 3
+               : u[0] >= 0xf0 && u[0] <= 0xf4 ? 4
+                                              : 0;
+    if (n == 0 || n > s.n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((u[i] & 0xc0) != 0x80)
+            return 0;
+    if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
+        (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
+        return 0;
+    return n;
+}
+
 uint64_t slice_hash(struct slice s, uint64_t seed)
 {
     return XXH3_64bits_withSeed(s.n ? s.p : "", s.n, seed);

@@ -77,6 +77,9 @@ bool slice_cut(struct slice s, char c, struct slice *head, struct slice *rest);
 bool slice_u64(struct slice s, uint64_t *out);
 bool slice_i64(struct slice s, int64_t *out); /* the same with an optional '-' */
 
+/* Length of the valid UTF-8 sequence (RFC 3629) that s begins with: 1..4, or 0. */
+size_t slice_utf8(struct slice s);
+
 /* 64-bit hash (XXH3) with a seed: seed per process where keys come from outside. */
 uint64_t slice_hash(struct slice s, uint64_t seed);
 

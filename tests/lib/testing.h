@@ -1,0 +1,118 @@
+/*
+ * What every unit test shares: cmocka with its includes, random numbers whose seed is
+ * printed (BREAKEVEN_SEED repeats a run), input flush against a page that must not be
+ * read, and where the corpus of captured exchanges stands (BREAKEVEN_CORPUS).
+ */
+#ifndef BREAKEVEN_TESTING_H
+#define BREAKEVEN_TESTING_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/slice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* Fail with a sentence that names the row of the table. */
+#define CHECK(condition, ...)                                                            \
+    do {                                                                                 \
+        if (!(condition)) {                                                              \
+            print_error("%s: ", #condition);                                             \
+            print_error(__VA_ARGS__);                                                    \
+            print_error("\n");                                                           \
+            fail();                                                                      \
+        }                                                                                \
+    } while (0)
+
+/* --- random numbers (splitmix64) ------------------------------------------------------
+ */
+
+struct rng {
+    uint64_t state;
+};
+
+/* Seeded by BREAKEVEN_SEED or the clock; prints the seed. */
+static inline struct rng rng_open(const char *what)
+{
+    const char *given = getenv("BREAKEVEN_SEED");
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)now.tv_nsec;
+    printf("%s: BREAKEVEN_SEED=%llu\n", what, (unsigned long long)seed);
+    return (struct rng){ seed };
+}
+
+static inline uint64_t rng_next(struct rng *r)
+{
+    uint64_t z = r->state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/* 0 .. n - 1 */
+static inline uint64_t rng_below(struct rng *r, uint64_t n)
+{
+    return rng_next(r) % n;
+}
+
+/* 0 <= x < 1 */
+static inline double rng_unit(struct rng *r)
+{
+    return (double)(rng_next(r) >> 11) * 0x1p-53;
+}
+
+/* --- guard page -----------------------------------------------------------------------
+ */
+
+struct guarded {
+    struct slice s; /* the copy: its last byte is the last before the guard page */
+    void *map;
+    size_t size;
+};
+
+static inline struct guarded guard_copy(struct slice s)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (s.n + page - 1) / page * page;
+    struct guarded g = { .size = room + page };
+    g.map =
+        mmap(NULL, g.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.map == MAP_FAILED || mprotect((char *)g.map + room, page, PROT_NONE) != 0)
+        abort();
+    char *p = (char *)g.map + room - s.n;
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    g.s = slice_of(p, s.n);
+    return g;
+}
+
+static inline void guard_release(struct guarded *g)
+{
+    munmap(g->map, g->size);
+}
+
+/* --- corpus ---------------------------------------------------------------------------
+ */
+
+/* Path of `name` in the corpus, or false (skip the test) when there is none here. */
+static inline bool corpus_path(const char *name, char *out, size_t size)
+{
+    const char *root = getenv("BREAKEVEN_CORPUS");
+    int n = snprintf(out, size, "%s/%s", root ? root : "../shared/data", name);
+    if (n > 0 && (size_t)n < size && access(out, R_OK) == 0)
+        return true;
+    printf("no corpus at %s: set BREAKEVEN_CORPUS\n", out);
+    return false;
+}
+
+#endif
