@@ -4,9 +4,11 @@
  * last `max` distinct calls); the oldest is forgotten first, and that is counted. Kept by
  * spool across restarts. Fed by scan and by the pipeline with every judged record.
  *
- * Identity (usage-formats 1.3): provider + response id, else provider + request id; short
- * ids of self-hosted servers are joined by time and counts. No id: always new. Refuses:
- * the position of a line as identity (that is the read position's job).
+ * Identity (usage-formats 1.3): the response id, with the provider where the id is short;
+ * else the request id together with the counts, as one request of an application may make
+ * several calls. Short ids of self-hosted servers repeat: they are joined by second and
+ * counts. No id: always new. Refuses: the position of a line as identity (that is the
+ * read position's job).
  */
 #ifndef BREAKEVEN_DEDUP_H
 #define BREAKEVEN_DEDUP_H
@@ -47,10 +49,10 @@ enum status dedup_widen(struct dedup *d, size_t max);
 
 /*
  * Judge a record and remember it. ACCOUNTING_NONE and _FREE are always new and not kept.
- * A report is AGAIN, but the first one of a call that was deferred completes it: its
+ * A report is AGAIN, but one with counts of a call that was deferred completes it: its
  * accounting becomes call and the verdict NEW. GROWN leaves in u what exceeds the numbers
- * counted so far; when one class shrank (split otherwise by another logger) only the
- * growth of output counts.
+ * counted so far, without latencies; when one class shrank (split otherwise by another
+ * logger) only the growth of output counts.
  */
 enum dedup_verdict dedup_judge(struct dedup *d, struct usage *u);
 

@@ -1,0 +1,334 @@
+/*
+ * Recent calls: see dedup.h. Entries stand in a ring in order of arrival; an open
+ * addressing index of positions (linear probing, at most half full) finds them.
+ */
+#include "agent/dedup.h"
+
+#include <stdlib.h>
+
+enum {
+    CAPACITY_FIRST = 1024,
+    WINDOW_MIN = 16,
+    ID_UNIQUE = 16, /* an id of this many bytes is random enough to stand alone */
+};
+
+/* State bits of dedup_entry.seen, above the bits of the fields. */
+#define SEEN_DEFERRED ((uint32_t)1 << 31)
+#define SEEN_ERROR    ((uint32_t)1 << 30)
+#define SEEN_FIELDS   (((uint32_t)1 << USAGE_N) - 1)
+_Static_assert(USAGE_N <= 30, "state bits of dedup_entry.seen");
+_Static_assert(sizeof(struct dedup_entry) == 48, "entries are stored as they are");
+
+struct dedup {
+    size_t max;      /* window */
+    size_t capacity; /* allocated; the ring turns once it is max */
+    size_t oldest, n;
+    struct dedup_entry *ring;
+    uint64_t *dirty; /* bit per ring position: changed since dedup_saved */
+    uint32_t *index; /* position + 1; 0 free */
+    size_t index_mask;
+    struct dedup_stats stats;
+};
+
+static size_t words(size_t capacity)
+{
+    return (capacity + 63) / 64;
+}
+
+static void index_add(struct dedup *d, size_t position)
+{
+    size_t at = d->ring[position].key[0] & d->index_mask;
+    while (d->index[at])
+        at = (at + 1) & d->index_mask;
+    d->index[at] = (uint32_t)(position + 1);
+}
+
+static bool index_rebuild(struct dedup *d, size_t capacity)
+{
+    size_t slots = CAPACITY_FIRST;
+    while (slots < capacity * 2)
+        slots *= 2;
+    uint32_t *fresh = calloc(slots, sizeof *fresh);
+    if (!fresh)
+        return false;
+    free(d->index);
+    d->index = fresh;
+    d->index_mask = slots - 1;
+    for (size_t i = 0; i < d->n; i++)
+        index_add(d, (d->oldest + i) % d->capacity);
+    return true;
+}
+
+/* Make room for `capacity` entries, in order from position 0. */
+static bool grow(struct dedup *d, size_t capacity)
+{
+    struct dedup_entry *ring = malloc(capacity * sizeof *ring);
+    uint64_t *dirty = calloc(words(capacity), sizeof *dirty);
+    if (!ring || !dirty)
+        goto fail;
+    for (size_t i = 0; i < d->n; i++) {
+        size_t from = (d->oldest + i) % d->capacity;
+        ring[i] = d->ring[from];
+        dirty[i / 64] |= (d->dirty[from / 64] >> from % 64 & 1) << i % 64;
+    }
+    struct dedup old = *d;
+    d->ring = ring;
+    d->dirty = dirty;
+    d->capacity = capacity;
+    d->oldest = 0;
+    if (!index_rebuild(d, capacity)) {
+        *d = old;
+        goto fail;
+    }
+    free(old.ring);
+    free(old.dirty);
+    d->stats.bytes = capacity * sizeof *ring + words(capacity) * sizeof *dirty +
+                     (d->index_mask + 1) * sizeof *d->index;
+    return true;
+fail:
+    free(ring);
+    free(dirty);
+    return false;
+}
+
+struct dedup *dedup_new(size_t max)
+{
+    struct dedup *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    d->max = max < WINDOW_MIN ? WINDOW_MIN : max < UINT32_MAX / 4 ? max : UINT32_MAX / 4;
+    if (!grow(d, d->max < CAPACITY_FIRST ? d->max : CAPACITY_FIRST)) {
+        free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void dedup_free(struct dedup *d)
+{
+    if (!d)
+        return;
+    free(d->ring);
+    free(d->dirty);
+    free(d->index);
+    free(d);
+}
+
+enum status dedup_widen(struct dedup *d, size_t max)
+{
+    if (max > UINT32_MAX / 4)
+        return ST_LIMIT;
+    if (max > d->max)
+        d->max = max;
+    return ST_OK;
+}
+
+static struct dedup_entry *find(const struct dedup *d, const uint64_t key[2])
+{
+    size_t at = key[0] & d->index_mask;
+    for (; d->index[at]; at = (at + 1) & d->index_mask) {
+        struct dedup_entry *e = &d->ring[d->index[at] - 1];
+        if (e->key[0] == key[0] && e->key[1] == key[1])
+            return e;
+    }
+    return NULL;
+}
+
+/* Free the slot of `position`; entries behind it that probed past it move up. */
+static void index_remove(struct dedup *d, size_t position)
+{
+    size_t mask = d->index_mask, at = d->ring[position].key[0] & mask;
+    while (d->index[at] != position + 1)
+        at = (at + 1) & mask;
+    for (size_t next = (at + 1) & mask; d->index[next]; next = (next + 1) & mask) {
+        size_t home = d->ring[d->index[next] - 1].key[0] & mask;
+        if (((next - home) & mask) < ((next - at) & mask))
+            continue;
+        d->index[at] = d->index[next];
+        at = next;
+    }
+    d->index[at] = 0;
+}
+
+static void mark(struct dedup *d, const struct dedup_entry *e)
+{
+    size_t position = (size_t)(e - d->ring);
+    d->dirty[position / 64] |= (uint64_t)1 << position % 64;
+}
+
+/* A place for one more entry: a new one, or the oldest one's. */
+static struct dedup_entry *append(struct dedup *d, const struct dedup_entry *e)
+{
+    if (d->n == d->capacity && d->capacity < d->max)
+        grow(d, d->capacity * 2 < d->max ? d->capacity * 2 : d->max);
+    size_t position;
+    if (d->n < d->capacity) {
+        position = (d->oldest + d->n++) % d->capacity;
+    } else { /* the window is full, or memory is */
+        position = d->oldest;
+        d->oldest = (d->oldest + 1) % d->capacity;
+        index_remove(d, position);
+        d->stats.forgotten++;
+    }
+    d->ring[position] = *e;
+    index_add(d, position);
+    d->stats.known = d->n;
+    return &d->ring[position];
+}
+
+static uint32_t clamp32(uint64_t v)
+{
+    return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
+}
+
+/* Does this provider make ids that are unique even when they are short? */
+static bool hosted(struct slice provider)
+{
+    static const char *const names[] = { "openai", "anthropic", "gemini",  "vertex",
+                                         "azure",  "bedrock",   "mistral", "cohere" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_starts(provider, slice_str(names[i])))
+            return true;
+    return false;
+}
+
+/* What identifies the call, hashed twice; false: nothing does. */
+static bool identity(const struct usage *u, uint64_t key[2])
+{
+    struct {
+        uint64_t id[2], provider, second, v[USAGE_CLASSES];
+    } what = { .second = 0 };
+    bool response = u->response_id.n > 0;
+    struct slice id = response ? u->response_id : u->request_id;
+    if (id.n == 0)
+        return false;
+    bool unique = id.n >= ID_UNIQUE;
+    what.id[0] = slice_hash(id, response);
+    what.id[1] = slice_hash(id, 2 + response);
+    if (!unique)
+        what.provider = slice_hash(u->provider, 4);
+    bool weak = response && !unique && !hosted(u->provider);
+    if (weak && u->ts_ns != USAGE_NO_TIME)
+        what.second = (uint64_t)(u->ts_ns / 1000000000);
+    if (weak || !response)
+        memcpy(what.v, u->v, sizeof what.v);
+    struct slice all = slice_of(&what, sizeof what);
+    key[0] = slice_hash(all, 5);
+    key[1] = slice_hash(all, 6);
+    return true;
+}
+
+static struct dedup_entry entry_of(const struct usage *u, const uint64_t key[2])
+{
+    struct dedup_entry e = { .key = { key[0], key[1] } };
+    if (u->ts_ns > 0)
+        e.hour = clamp32((uint64_t)u->ts_ns / 1000000000 / 3600);
+    if (u->accounting == ACCOUNTING_DEFERRED)
+        e.seen |= SEEN_DEFERRED;
+    if (u->accounting == ACCOUNTING_ERROR)
+        e.seen |= SEEN_ERROR;
+    for (unsigned f = 0; f < USAGE_CLASSES; f++)
+        e.v[f] = clamp32(u->v[f]);
+    for (unsigned f = USAGE_CLASSES; f < USAGE_N; f++)
+        e.seen |= (uint32_t)(u->v[f] > 0) << f;
+    return e;
+}
+
+/* Leave in u what the entry has not counted yet; false: nothing. */
+static bool subtract(struct usage *u, struct dedup_entry *e)
+{
+    bool grew = false, shrank = false;
+    for (unsigned f = 0; f < USAGE_CLASSES; f++) {
+        grew |= clamp32(u->v[f]) > e->v[f];
+        shrank |= clamp32(u->v[f]) < e->v[f];
+    }
+    if (!grew || (shrank && clamp32(u->v[USAGE_output]) <= e->v[USAGE_output]))
+        return false;
+    for (unsigned f = 0; f < USAGE_CLASSES; f++) {
+        uint32_t now = clamp32(u->v[f]);
+        bool counts = !shrank || f == USAGE_output;
+        u->v[f] = counts ? now - e->v[f] : 0;
+        e->v[f] = counts ? now : e->v[f];
+    }
+    for (unsigned f = USAGE_CLASSES; f < USAGE_N; f++) {
+        uint32_t bit = (uint32_t)1 << f;
+        if (e->seen & bit) { /* how much of it was counted is not known */
+            u->v[f] = 0;
+            u->have &= ~bit;
+        }
+        e->seen |= u->v[f] > 0 ? bit : 0;
+    }
+    u->agg_n = 0;
+    u->total_reported = UINT64_MAX;
+    u->check = CHECK_NO_TOTAL;
+    u->ttfb_us = u->ttft_us = u->total_us = -1;
+    return true;
+}
+
+static enum dedup_verdict again(struct dedup *d)
+{
+    d->stats.again++;
+    return DEDUP_AGAIN;
+}
+
+enum dedup_verdict dedup_judge(struct dedup *d, struct usage *u)
+{
+    uint64_t key[2];
+    bool report = u->accounting == ACCOUNTING_REPORT;
+    if (u->accounting == ACCOUNTING_NONE || u->accounting == ACCOUNTING_FREE)
+        return DEDUP_NEW;
+    if (!identity(u, key))
+        return report ? again(d) : DEDUP_NEW;
+    struct dedup_entry *e = find(d, key);
+    if (!e) {
+        if (report)
+            return again(d);
+        struct dedup_entry fresh = entry_of(u, key);
+        mark(d, append(d, &fresh));
+        return DEDUP_NEW;
+    }
+    bool call = u->accounting == ACCOUNTING_CALL;
+    bool counts = (call || report) && usage_total(u) > 0;
+    if ((e->seen & SEEN_DEFERRED && counts) || (e->seen & SEEN_ERROR && call)) {
+        u->accounting = ACCOUNTING_CALL;
+        *e = entry_of(u, key);
+        mark(d, e);
+        return DEDUP_NEW;
+    }
+    if (!call || e->seen & (SEEN_DEFERRED | SEEN_ERROR) || !subtract(u, e))
+        return again(d);
+    mark(d, e);
+    d->stats.grown++;
+    return DEDUP_GROWN;
+}
+
+void dedup_changed(const struct dedup *d, dedup_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        size_t position = (d->oldest + i) % d->capacity;
+        if (d->dirty[position / 64] >> position % 64 & 1)
+            fn(arg, &d->ring[position]);
+    }
+}
+
+void dedup_saved(struct dedup *d)
+{
+    memset(d->dirty, 0, words(d->capacity) * sizeof *d->dirty);
+}
+
+enum status dedup_load(struct dedup *d, const struct dedup_entry *e)
+{
+    if (e->seen & ~(SEEN_FIELDS | SEEN_DEFERRED | SEEN_ERROR))
+        return ST_BAD;
+    struct dedup_entry *known = find(d, e->key);
+    if (known)
+        *known = *e;
+    else
+        append(d, e);
+    return ST_OK;
+}
+
+const struct dedup_stats *dedup_stats(const struct dedup *d)
+{
+    return &d->stats;
+}
