@@ -41,12 +41,13 @@ struct ship {
     struct ship_limits limits;
     enum ship_phase phase;
     enum ship_health health;
-    size_t rows_cap,
-        bytes_cap;     /* the next batch; shrunk by 400 and 413, doubled by 200 */
+    size_t rows_cap;   /* of the next batch; shrunk by 400 and 413, doubled by 200 */
+    size_t bytes_cap;
     unsigned failures; /* in a row */
     int64_t due_ms;    /* nothing is sent before */
     int64_t sent_ms;   /* the last answered batch; heartbeats count from here */
-    bool eager;        /* the last batch was full or cut short: more waits */
+    bool eager;        /* more waited than the last batch could take */
+    char refusal[200]; /* why the row under probe was refused */
 };
 
 void ship_init(struct ship *s, const struct ship_limits *limits, int64_t now_ms);
@@ -73,7 +74,7 @@ struct ship_answer {
 enum ship_fate {
     SHIP_ACK,    /* the collector has it */
     SHIP_RETRY,  /* not now; rows stay */
-    SHIP_REFUSE, /* set the one row of the last refused batch aside */
+    SHIP_REFUSE, /* set the row that was refused alone aside */
 };
 
 struct ship_verdict {
@@ -82,13 +83,20 @@ struct ship_verdict {
     char reason[256]; /* for that line; a sentence of ours with the collector's words */
 };
 
+/* What the last step sent: rows (0: a heartbeat), and whether a limit cut it short. */
+struct ship_sent {
+    size_t rows;
+    bool more;
+};
+
 /*
- * Judge the answer to what the last step sent (`rows` of it, 0 for a heartbeat) and plan
- * the next. `random` is uniform over all 64-bit values (full jitter). With SHIP_REFUSE
- * and rows == 0 the row meant is the one whose batch was refused just before.
+ * Judge the answer to `sent` and plan the next. `random` is uniform over all 64-bit
+ * values (full jitter). SHIP_REFUSE answers the heartbeat that was the probe: the row
+ * meant is the one that was sent alone just before.
  */
 struct ship_verdict ship_answered(struct ship *s, int64_t now_ms, uint64_t random,
-                                  size_t rows, const struct ship_answer *a);
+                                  const struct ship_sent *sent,
+                                  const struct ship_answer *a);
 
 /* "unreachable", "unauthorised", … for health and logs. */
 const char *ship_health_name(enum ship_health h);

@@ -106,6 +106,7 @@ enum status spool_get_value(struct spool *s, const char *name, struct buf *out);
 struct spool_batch {
     uint64_t first_ver, last_ver;
     size_t rows;
+    bool more;      /* a limit ended it: more rows may wait */
     uint64_t epoch; /* the spool's newest; rows say their own */
     uint64_t seq;   /* informs the collector, decides nothing */
 };
