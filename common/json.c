@@ -331,7 +331,7 @@ static size_t digits(struct slice s, size_t at)
 }
 
 /* RFC 8259, section 6. */
-static bool number_valid(struct slice s)
+bool json_number_valid(struct slice s)
 {
     size_t at = s.n && s.p[0] == '-', from = at;
     at = digits(s, at);
@@ -357,7 +357,7 @@ static bool number_valid(struct slice s)
 
 static enum json_type number_done(struct json *j, struct slice s, struct slice *text)
 {
-    if (!number_valid(s))
+    if (!json_number_valid(s))
         return bad(j, "malformed number");
     *text = s;
     value_done(j);
@@ -657,7 +657,7 @@ static bool decimal_parts(struct slice s, char out[40], size_t *n, int64_t *powe
 {
     *n = 0;
     *power = 0;
-    if (!number_valid(s) || s.p[0] == '-')
+    if (!json_number_valid(s) || s.p[0] == '-')
         return false;
     size_t at = 0;
     bool point = false;

@@ -94,6 +94,9 @@ uint64_t json_offset(const struct json *j);
 /* Reason of JSON_BAD, a constant sentence. */
 const char *json_why(const struct json *j);
 
+/* Is the whole text a number by the grammar of JSON? */
+bool json_number_valid(struct slice text);
+
 /*
  * A count as providers write them: an integer, a float with zero fraction ("5.0", "1e3").
  * False for negatives, fractions and values above 2^48 (usage-formats: Numbers).
