@@ -25,7 +25,10 @@ struct store;
 
 /* What usage can be grouped and filtered by: the names of a series (rollup.h), then: */
 enum store_dim {
-    STORE_SEEN = ROLLUP_NAMES_N,
+#define X(field, wire) STORE_##field,
+    ROLLUP_NAMES(X)
+#undef X
+        STORE_SEEN,
     STORE_OUTCOME,
     STORE_QUALITY,
     STORE_CONTEXT, /* usage_context bucket, as a decimal number */
@@ -104,16 +107,20 @@ enum { STORE_FUTURE_S = 300 };
 
 /*
  * A partial total. The engine may hand out several rows of one (time, dims) and in any
- * order; `dim` is filled for the dimensions in `known`, which include query.group.
- * Everything borrowed during the callback.
+ * order. Everything is borrowed during the callback.
  */
 struct store_row {
-    int64_t time; /* start of the day or hour it comes from, UTC; not yet of the grain */
-    uint32_t known;
-    uint32_t series; /* same number, same dims (agent apart) within a scan; 0: unknown */
-    struct slice dim[STORE_DIMS];
+    int64_t time; /* start of the UTC day or hour it comes from; not yet of the grain */
+    uint32_t series;         /* equal numbers have equal dims within a scan; 0: unknown */
+    const struct slice *dim; /* STORE_AGENT of them; read with store_row_dim */
+    struct slice agent;      /* only when the query groups or filters by it */
     uint64_t calls, v[USAGE_N], peak_calls, peak_tokens;
 };
+
+static inline struct slice store_row_dim(const struct store_row *r, enum store_dim d)
+{
+    return d == STORE_AGENT ? r->agent : r->dim[d];
+}
 
 /* Anything but ST_OK ends the scan with that status. */
 typedef enum status store_row_fn(void *arg, const struct store_row *row);
