@@ -33,6 +33,11 @@ struct price {
     int64_t effective;  /* since when (Unix seconds) */
     bool tier_known;    /* false: the book has no price for that tier, the standard one is
                            given */
+    const char *tier;   /* the tier that was priced; "" standard */
+    uint32_t above;     /* the context tier: inputs of more than this; 0 none */
+    uint32_t ppm;       /* factors in it (tier, region, discount), times 1,000,000 */
+    bool own;           /* from the overrides */
+    uint32_t line;      /* of the book's file */
 };
 
 /* A cost and what is missing from it. */
