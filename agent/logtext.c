@@ -1,0 +1,126 @@
+/* Text lines: see logtext.h. */
+#include "agent/logtext.h"
+
+#include "common/json.h"
+
+/* The inside of the quoted string that begins at s.p[0], up to its unescaped quote. */
+static bool quoted(struct slice s, struct slice *inside)
+{
+    for (size_t i = 1; i < s.n; i++) {
+        if (s.p[i] == '\\')
+            i++;
+        else if (s.p[i] == '"') {
+            *inside = slice_of(s.p + 1, i - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool logtext_json(struct slice line, struct buf *out, struct slice *json)
+{
+    size_t first = slice_chr(line, '{');
+    const char *last = line.n ? memrchr(line.p, '}', line.n) : NULL;
+    if (first == SIZE_MAX || !last || last < line.p + first)
+        return false;
+    struct slice inside;
+    if (first && line.p[first - 1] == '"' && first + 1 < line.n &&
+        line.p[first + 1] == '\\' && quoted(slice_from(line, first - 1), &inside)) {
+        buf_reset(out);
+        *json = slice_of(NULL, 0);
+        if (!json_unescape(inside, out) || out->st != ST_OK)
+            return false;
+        *json = buf_slice(out);
+        return true;
+    }
+    *json = slice_of(line.p + first, (size_t)(last + 1 - line.p) - first);
+    return true;
+}
+
+static bool letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool key_byte(char c)
+{
+    return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
+}
+
+/* The next key before '=' or ':' at or after *at; *at is left behind the separator. */
+static bool next_key(struct slice s, size_t *at, struct slice *key)
+{
+    while (*at < s.n) {
+        size_t first = *at;
+        if (!letter(s.p[first])) {
+            ++*at;
+            continue;
+        }
+        while (*at < s.n && key_byte(s.p[*at]))
+            ++*at;
+        *key = slice_of(s.p + first, *at - first);
+        bool closed = *at < s.n && (s.p[*at] == '\'' || s.p[*at] == '"');
+        size_t mark = *at + closed;
+        if (mark >= s.n || (s.p[mark] != '=' && s.p[mark] != ':'))
+            continue;
+        *at = mark + 1;
+        if (s.p[mark] == ':' && *at < s.n && s.p[*at] == ' ')
+            ++*at;
+        return true;
+    }
+    return false;
+}
+
+static struct slice next_value(struct slice s, size_t *at)
+{
+    struct slice v;
+    if (*at < s.n && s.p[*at] == '"' && quoted(slice_from(s, *at), &v)) {
+        *at += v.n + 2;
+        return v;
+    }
+    if (*at < s.n && s.p[*at] == '\'') {
+        slice_cut(slice_from(s, *at + 1), '\'', &v, &(struct slice){ 0 });
+        *at += v.n + 2;
+        return v;
+    }
+    size_t first = *at;
+    while (*at < s.n && !strchr(" \t,;)}]", s.p[*at]))
+        ++*at;
+    return slice_of(s.p + first, *at - first);
+}
+
+static bool number(struct slice v)
+{
+    size_t i = 0, dots = 0;
+    for (; i < v.n; i++) {
+        dots += v.p[i] == '.';
+        if ((v.p[i] < '0' || v.p[i] > '9') && v.p[i] != '.')
+            return false;
+    }
+    bool plain = v.n == 1 || (v.n && v.p[0] != '0') || (v.n > 1 && v.p[1] == '.');
+    return v.n && v.n < 20 && plain && dots < 2 && v.p[0] != '.' && v.p[v.n - 1] != '.';
+}
+
+bool logtext_pairs(struct slice line, struct buf *out)
+{
+    struct json_out o = { .b = out };
+    struct slice key;
+    size_t at = 0, pairs = 0;
+    buf_reset(out);
+    json_open(&o, '{');
+    while (pairs < LOGTEXT_PAIRS && next_key(line, &at, &key)) {
+        struct slice value = next_value(line, &at);
+        if (at > line.n)
+            at = line.n;
+        if (value.n == 0 || value.n > LOGTEXT_VALUE || key.n > LOGTEXT_VALUE)
+            continue;
+        json_key_slice(&o, key);
+        if (number(value))
+            json_raw(&o, value);
+        else
+            json_str(&o, value);
+        pairs++;
+    }
+    json_close(&o, '}');
+    return pairs > 0 && out->st == ST_OK;
+}

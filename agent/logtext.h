@@ -1,0 +1,28 @@
+/*
+ * Lines that are not JSON: text with JSON in it, logfmt, printed SDK objects
+ * (usage-formats 8.1, 8.11). Turns what such a line says into one JSON text for extract;
+ * keeps short values only, so that no prompt is copied.
+ */
+#ifndef BREAKEVEN_LOGTEXT_H
+#define BREAKEVEN_LOGTEXT_H
+
+#include "common/buf.h"
+
+enum {
+    LOGTEXT_PAIRS = 64, /* most key=value pairs of a line that are looked at */
+    LOGTEXT_VALUE = 200 /* longest value that is kept */
+};
+
+/*
+ * The JSON object in a line like `… reply={"id":…} …`, or unescaped from a quoted string
+ * into `out` (cleared). False: there is none. *json borrows from line or out.
+ */
+bool logtext_json(struct slice line, struct buf *out, struct slice *json);
+
+/*
+ * The pairs of `model=x prompt_tokens=50`, `Usage(input_tokens=5)`, `{PromptTokens:50}`
+ * and `{'prompt_tokens': 50}` as a flat JSON object in `out` (cleared). False: none.
+ */
+bool logtext_pairs(struct slice line, struct buf *out);
+
+#endif
