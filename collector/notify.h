@@ -60,4 +60,8 @@ void notify_body(enum notify_kind kind, const char *receiver,
 enum status notify_send(const struct notify_channel *c, const struct notify_message *m,
                         struct buf *why);
 
+/* notify_send with the signature of alert_job's sender; `arg` is unused. */
+enum status notify_deliver(void *arg, const struct notify_channel *c,
+                           const struct notify_message *m, struct buf *why);
+
 #endif

@@ -1,0 +1,145 @@
+/* Jobs of a running server: see background.h. */
+#include "collector/background.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { DAY_MS = 86400000, PROJECT_AT_MS = 15 * 60000, PRUNE_EVERY_MS = 600000 };
+
+struct background {
+    struct background_config c;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+    int64_t project_ms, alert_ms, prune_ms; /* when each is due */
+    unsigned seed;
+};
+
+int64_t background_next_projection(int64_t now_ms)
+{
+    int64_t next = now_ms / DAY_MS * DAY_MS + PROJECT_AT_MS;
+    return next > now_ms ? next : next + DAY_MS;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void project(struct background *b, int64_t now_ms)
+{
+    struct projection_job job = { .store = b->c.store,
+                                  .prices = b->c.prices,
+                                  .config = b->c.projection,
+                                  .gpus = b->c.gpus,
+                                  .now = now_ms / 1000 };
+    struct buf why = { 0 };
+    size_t failed = 0;
+    enum status st =
+        projection_run_all(&job, b->c.workload, b->c.workloads, &failed, &why);
+    if (st != ST_OK || failed)
+        log_warn(b->c.log, "projection: %s", buf_cstr(&why));
+    else
+        log_info(b->c.log, "projection: %zu workloads done", b->c.workloads);
+    buf_release(&why);
+}
+
+static void prune(struct background *b, int64_t now_ms)
+{
+    bool more = false;
+    enum status st = store_prune(b->c.store, now_ms / 1000, &more);
+    if (st != ST_OK)
+        log_warn(b->c.log, "retention: %s", status_name(st));
+    b->prune_ms = now_ms + (more ? 1000 : PRUNE_EVERY_MS);
+}
+
+static void run_due(struct background *b, int64_t now_ms)
+{
+    if (b->c.workloads && now_ms >= b->project_ms) {
+        project(b, now_ms);
+        b->project_ms = background_next_projection(now_ms);
+        b->alert_ms = now_ms; /* look at the new results at once */
+    }
+    if (now_ms >= b->alert_ms) {
+        struct alert_job job = { .store = b->c.store,
+                                 .config = b->c.alerts,
+                                 .external_url = b->c.external_url,
+                                 .log = b->c.log,
+                                 .send = notify_deliver };
+        enum status st = alert_job_run(&job, now_ms, (double)rand_r(&b->seed) / RAND_MAX);
+        if (st != ST_OK)
+            log_warn(b->c.log, "alerts: %s", status_name(st));
+        b->alert_ms = now_ms + b->c.alerts->evaluate_ms;
+    }
+    if (now_ms >= b->prune_ms)
+        prune(b, now_ms);
+}
+
+static int64_t earliest(const struct background *b)
+{
+    int64_t at = b->alert_ms < b->prune_ms ? b->alert_ms : b->prune_ms;
+    return b->c.workloads && b->project_ms < at ? b->project_ms : at;
+}
+
+static void *background_main(void *arg)
+{
+    struct background *b = arg;
+    pthread_mutex_lock(&b->lock);
+    while (!b->stop) {
+        pthread_mutex_unlock(&b->lock);
+        int64_t now_ms = clock_ms(CLOCK_REALTIME);
+        run_due(b, now_ms);
+        int64_t wait_ms = earliest(b) - clock_ms(CLOCK_REALTIME);
+        /* A clock that is set back must not stop the jobs: look at least once a minute.
+         */
+        wait_ms = wait_ms < 0 ? 0 : wait_ms > 60000 ? 60000 : wait_ms;
+        int64_t until = clock_ms(CLOCK_MONOTONIC) + wait_ms;
+        struct timespec t = { until / 1000, until % 1000 * 1000000 };
+        pthread_mutex_lock(&b->lock);
+        while (!b->stop && pthread_cond_timedwait(&b->wake, &b->lock, &t) == 0)
+            ;
+    }
+    pthread_mutex_unlock(&b->lock);
+    return NULL;
+}
+
+struct background *background_start(const struct background_config *c)
+{
+    struct background *b = calloc(1, sizeof *b);
+    pthread_condattr_t attr;
+    if (!b)
+        return NULL;
+    b->c = *c;
+    b->seed = (unsigned)clock_ms(CLOCK_REALTIME);
+    b->project_ms = 0; /* at start: results may be a day old, prices may have changed */
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&b->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    if (pthread_create(&b->thread, NULL, background_main, b) != 0) {
+        pthread_cond_destroy(&b->wake);
+        pthread_mutex_destroy(&b->lock);
+        free(b);
+        return NULL;
+    }
+    return b;
+}
+
+void background_stop(struct background *b)
+{
+    if (!b)
+        return;
+    pthread_mutex_lock(&b->lock);
+    b->stop = true;
+    pthread_cond_signal(&b->wake);
+    pthread_mutex_unlock(&b->lock);
+    pthread_join(b->thread, NULL);
+    pthread_cond_destroy(&b->wake);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
