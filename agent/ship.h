@@ -41,7 +41,7 @@ struct ship {
     struct ship_limits limits;
     enum ship_phase phase;
     enum ship_health health;
-    size_t rows_cap;   /* of the next batch; shrunk by 400 and 413, doubled by 200 */
+    size_t rows_cap; /* of the next batch; shrunk by 400 and 413, doubled by 200 */
     size_t bytes_cap;
     unsigned failures; /* in a row */
     int64_t due_ms;    /* nothing is sent before */
