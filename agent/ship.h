@@ -47,6 +47,7 @@ struct ship {
     int64_t due_ms;    /* nothing is sent before */
     int64_t sent_ms;   /* the last answered batch; heartbeats count from here */
     bool eager;        /* more waited than the last batch could take */
+    bool hinted;       /* a batch was shrunk since the last ack */
     char refusal[200]; /* why the row under probe was refused */
 };
 
