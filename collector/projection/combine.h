@@ -1,0 +1,44 @@
+/*
+ * Which models forecast a series, and their combination. Seasonal or long series: the
+ * per-step median of DST, DOT and Holt-Winters (damped trend without a season), the last
+ * one counted twice. Short series: DST alone. Hourly series: the candidate (value of
+ * yesterday's hour, of last week's hour, Holt-Winters) that forecast the last days best.
+ *
+ * Fed by forecast.c with a prepared series; interval.c and backtests forecast again from
+ * earlier origins with the same fit.
+ */
+#ifndef BREAKEVEN_PROJECTION_COMBINE_H
+#define BREAKEVEN_PROJECTION_COMBINE_H
+
+#include "collector/projection/models.h"
+#include "collector/projection/season.h"
+
+enum {
+    COMBINATION_MODELS_MAX = 4,
+    COMBINATION_SHORT = 40, /* up to so many values: DST alone, no season */
+    COMBINATION_HOURLY = 24,
+    COMBINATION_WEEK = 168, /* hours */
+};
+
+struct combination {
+    const double *y; /* prepared series, raw scale */
+    const double *z; /* the same on the fitting scale: logs or raw */
+    int n;
+    bool logs;
+    struct season season;
+    struct model model[COMBINATION_MODELS_MAX];
+    int models;
+};
+
+/* Choose and fit. y, z, n, logs and season are set; n >= 4. `known` is the season that
+ * the series may have, used or not. */
+enum status combination_fit(struct combination *c, int known, struct arena *a);
+
+/*
+ * h steps after the first t values (1 <= t <= n), on the fitting scale, season included.
+ * `work` is room for COMBINATION_MODELS_MAX x h values.
+ */
+void combination_forecast(const struct combination *c, int t, int h, double *work,
+                          double *f);
+
+#endif

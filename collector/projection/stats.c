@@ -1,0 +1,101 @@
+/* Selection by Hoare's quickselect: medians of windows are the hot part of cleaning. */
+#include "collector/projection/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The k-th smallest (0-based); afterwards x[0..k) <= x[k] <= x(k..n). */
+static double select_kth(double *x, int n, int k)
+{
+    int lo = 0, hi = n - 1;
+
+    while (lo < hi) {
+        double pivot = x[lo + (hi - lo) / 2];
+        int i = lo, j = hi;
+        while (i <= j) {
+            while (x[i] < pivot)
+                i++;
+            while (x[j] > pivot)
+                j--;
+            if (i <= j) {
+                double t = x[i];
+                x[i++] = x[j];
+                x[j--] = t;
+            }
+        }
+        if (k <= j)
+            hi = j;
+        else if (k >= i)
+            lo = i;
+        else
+            break;
+    }
+    return x[k];
+}
+
+double stats_median_in_place(double *x, int n)
+{
+    if (n == 0)
+        return 0;
+    double upper = select_kth(x, n, n / 2);
+    if (n % 2)
+        return upper;
+    double lower = x[0];
+    for (int i = 1; i < n / 2; i++)
+        lower = x[i] > lower ? x[i] : lower;
+    return (lower + upper) / 2;
+}
+
+double stats_median(const double *x, int n, double *scratch)
+{
+    memcpy(scratch, x, (size_t)n * sizeof *x);
+    return stats_median_in_place(scratch, n);
+}
+
+double stats_mad0(const double *x, int n, double *scratch)
+{
+    for (int i = 0; i < n; i++)
+        scratch[i] = fabs(x[i]);
+    return 1.4826 * stats_median_in_place(scratch, n);
+}
+
+double stats_mean(const double *x, int n)
+{
+    double sum = 0;
+
+    for (int i = 0; i < n; i++)
+        sum += x[i];
+    return n ? sum / n : 0;
+}
+
+double stats_variance(const double *x, int n)
+{
+    double mean = stats_mean(x, n), sum = 0;
+
+    for (int i = 0; i < n; i++)
+        sum += (x[i] - mean) * (x[i] - mean);
+    return n ? sum / n : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+void stats_sort(double *x, int n)
+{
+    qsort(x, (size_t)n, sizeof *x, by_value);
+}
+
+double stats_quantile_sorted(const double *x, int n, double q)
+{
+    double at = q * (n - 1);
+    int i = (int)at;
+
+    if (i >= n - 1)
+        return x[n - 1];
+    return x[i] + (at - i) * (x[i + 1] - x[i]);
+}
