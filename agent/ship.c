@@ -117,6 +117,7 @@ static void accepted(struct ship *s, int64_t now_ms, const struct ship_sent *sen
     s->failures = 0;
     s->due_ms = s->sent_ms = now_ms;
     s->eager = sent->more;
+    s->hinted = false;
     set_health(s, v, SHIP_OK);
     if (s->phase == SHIP_PROBE) {
         v->fate = SHIP_REFUSE;
@@ -133,8 +134,9 @@ static void accepted(struct ship *s, int64_t now_ms, const struct ship_sent *sen
 
 /*
  * 400 or 413: something in the batch, unless the header line or an empty batch is meant.
- * The next batch ends before the line that was named, or is half as large, down to one
- * row; then a heartbeat tells whether it is that row or all of us.
+ * The next batch ends before the line that was named (believed once between acks), or is
+ * half as large, down to one row; then a heartbeat tells whether it is that row or all of
+ * us.
  */
 static bool shrink(struct ship *s, int64_t now_ms, const struct ship_sent *sent,
                    unsigned status, const struct ship_reply *reply)
@@ -150,8 +152,9 @@ static bool shrink(struct ship *s, int64_t now_ms, const struct ship_sent *sent,
         return true;
     }
     s->rows_cap = sent->rows / 2;
-    if (status == 400 && reply->line >= 2 && reply->line - 2 < sent->rows)
+    if (status == 400 && !s->hinted && reply->line >= 2 && reply->line - 2 < sent->rows)
         s->rows_cap = reply->line > 2 ? (size_t)reply->line - 2 : 1;
+    s->hinted = true;
     if (status == 413 && s->bytes_cap / 2 >= BYTES_CAP_MIN)
         s->bytes_cap /= 2;
     return true;

@@ -41,12 +41,13 @@ struct ship {
     struct ship_limits limits;
     enum ship_phase phase;
     enum ship_health health;
-    size_t rows_cap;   /* of the next batch; shrunk by 400 and 413, doubled by 200 */
+    size_t rows_cap; /* of the next batch; shrunk by 400 and 413, doubled by 200 */
     size_t bytes_cap;
     unsigned failures; /* in a row */
     int64_t due_ms;    /* nothing is sent before */
     int64_t sent_ms;   /* the last answered batch; heartbeats count from here */
     bool eager;        /* more waited than the last batch could take */
+    bool hinted;       /* a batch was shrunk since the last ack */
     char refusal[200]; /* why the row under probe was refused */
 };
 

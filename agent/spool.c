@@ -103,6 +103,7 @@ enum status spool_commit(struct spool *s)
     s->open = false;
     if (s->st == ST_OK) {
         s->kept = s->meta;
+        s->db.complained = 0;
         spool_db_checkpoint(&s->db, PAGES_BETWEEN_CHECKPOINTS);
     }
     return s->st;
@@ -123,8 +124,12 @@ static enum status get_meta(struct spool *s)
     struct meta *m = &s->kept;
     sqlite3_stmt *q = spool_db_get(&s->db, SQL_META_GET);
     enum status st = spool_db_step(&s->db, SQL_META_GET);
+    if (st == ST_END) {
+        log_error(s->db.log, "%s: the spool has lost its numbering", s->db.path);
+        return ST_BAD;
+    }
     if (st != ST_OK)
-        return st == ST_END ? ST_BAD : st;
+        return st;
     m->epoch = (uint64_t)sqlite3_column_int64(q, 0);
     m->ver = (uint64_t)sqlite3_column_int64(q, 1);
     m->seq = (uint64_t)sqlite3_column_int64(q, 2);
@@ -139,12 +144,10 @@ static enum status get_meta(struct spool *s)
 }
 
 /* What is written at each open: also shows early that the disk takes writes. */
-static enum status begin_life(struct spool *s, int64_t now_ms, bool created)
+static enum status begin_life(struct spool *s, int64_t now_ms)
 {
     spool_begin(s, now_ms / 1000);
-    if (created) {
-        s->meta = (struct meta){ .epoch = (uint64_t)now_ms, .pruned_to = INT64_MIN };
-    } else if (s->meta.refused) { /* another version of the collector may take them */
+    if (s->meta.refused && s->st == ST_OK) { /* another collector may take them */
         spool_db_get(&s->db, SQL_TOTAL_OFFER);
         fail(s, spool_db_run(&s->db, SQL_TOTAL_OFFER));
         s->meta.refused = 0;
@@ -157,22 +160,19 @@ enum status spool_open(const char *path, const struct spool_limits *limits,
                        int64_t now_ms, bool replace_damaged, const struct log *log,
                        struct spool **out)
 {
-    bool created = false;
     struct spool *s = calloc(1, sizeof *s);
     *out = NULL;
     if (!s)
         return ST_NOMEM;
     s->limits = *limits;
     arena_init(&s->names, NAMES_MAX);
-    enum status st = spool_db_open(&s->db, path, now_ms, replace_damaged, log, &created);
-    if (st == ST_OK && !created)
+    enum status st = spool_db_open(&s->db, path, now_ms, replace_damaged, log);
+    if (st == ST_OK)
         st = get_meta(s);
-    if (st == ST_BAD && s->db.sql)
-        log_error(log, "%s: the spool has lost its numbering", path);
     if (st == ST_OK)
         st = spool_db_max(&s->db, limits->max_bytes);
     if (st == ST_OK)
-        st = begin_life(s, now_ms, created);
+        st = begin_life(s, now_ms);
     if (st != ST_OK) {
         spool_close(s);
         return st;

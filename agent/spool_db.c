@@ -75,9 +75,15 @@ static const char *const sql_text[SQL_N] = {
     [SQL_SHRINK] = "PRAGMA incremental_vacuum(1000)",
 };
 
+/* What the system said: SQLite notes it for some failures, for others errno has it. */
+static bool no_room(int os)
+{
+    return os == ENOSPC || os == EDQUOT || os == EFBIG;
+}
+
 static enum status status_of(sqlite3 *sql, int rc)
 {
-    int os = sql ? sqlite3_system_errno(sql) : 0;
+    int now = errno, os = sql ? sqlite3_system_errno(sql) : 0;
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -97,11 +103,9 @@ static enum status status_of(sqlite3 *sql, int rc)
     case SQLITE_READONLY:
         return ST_DENIED;
     case SQLITE_IOERR: /* not every write error becomes SQLITE_FULL: EFBIG, a late sync */
-        if (os == ENOSPC || os == EDQUOT || os == EFBIG)
-            return ST_FULL;
-        return ST_IO;
+        return no_room(now) || no_room(os) ? ST_FULL : ST_IO;
     case SQLITE_CANTOPEN:
-        if (os == ENOSPC || os == EDQUOT)
+        if (no_room(os))
             return ST_FULL;
         return os == EACCES || os == EPERM || os == EROFS ? ST_DENIED : ST_IO;
     default:
@@ -124,18 +128,26 @@ static enum status status_of_errno(void)
     }
 }
 
+/* Logged once until something succeeds: a full disk is met at every try. */
 static enum status failed(struct spool_db *db, const char *doing, int rc)
 {
+    int os = errno, kind = rc & 0xff;
     enum status st = status_of(db->sql, rc);
-    int os = db->sql ? sqlite3_system_errno(db->sql) : 0;
-    if (st != ST_OK)
+    if (os == 0 && db->sql)
+        os = sqlite3_system_errno(db->sql);
+    if (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)
+        os = 0;
+    if (st != ST_OK && db->complained != rc) {
+        db->complained = rc;
         log_error(db->log, "%s: %s: %s%s%s", db->path, doing, sqlite3_errstr(rc),
                   os ? ": " : "", os ? strerror(os) : "");
+    }
     return st;
 }
 
 static enum status exec(struct spool_db *db, const char *text)
 {
+    errno = 0;
     return failed(db, text, sqlite3_exec(db->sql, text, NULL, NULL, NULL));
 }
 
@@ -216,15 +228,18 @@ static enum status exec_all(struct spool_db *db, const char *const *text, size_t
     return st;
 }
 
-static enum status create_tables(struct spool_db *db)
+/* Tables and the row of meta in one transaction: a spool has both or neither. */
+static enum status create_tables(struct spool_db *db, int64_t now_ms)
 {
     static const char *const layout[] = { "PRAGMA page_size = 4096",
                                           "PRAGMA auto_vacuum = INCREMENTAL",
                                           "PRAGMA journal_mode = WAL", "BEGIN IMMEDIATE",
                                           schema };
-    char marks[96];
-    snprintf(marks, sizeof marks, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             APPLICATION_ID, SCHEMA_VERSION);
+    char marks[200];
+    snprintf(marks, sizeof marks,
+             "INSERT INTO meta VALUES(1, %lld, 0, 0, %lld, 0, 0, 0, 0);"
+             "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             (long long)now_ms, (long long)INT64_MIN, APPLICATION_ID, SCHEMA_VERSION);
     enum status st = exec_all(db, layout, sizeof layout / sizeof *layout);
     if (st == ST_OK)
         st = exec(db, marks);
@@ -236,7 +251,7 @@ static enum status create_tables(struct spool_db *db)
 }
 
 /* Ours, of our schema, whole? ST_BAD: damaged. */
-static enum status check_file(struct spool_db *db, bool *created)
+static enum status check_file(struct spool_db *db, bool *fresh)
 {
     int64_t id = 0, version = 0, tables = 0;
     struct buf words = { 0 };
@@ -245,8 +260,8 @@ static enum status check_file(struct spool_db *db, bool *created)
         st = query(db, "PRAGMA user_version", &version, NULL);
     if (st == ST_OK)
         st = query(db, "SELECT count(*) FROM sqlite_schema", &tables, NULL);
-    *created = st == ST_OK && id == 0 && version == 0 && tables == 0;
-    if (st != ST_OK || *created)
+    *fresh = st == ST_OK && id == 0 && version == 0 && tables == 0;
+    if (st != ST_OK || *fresh)
         return st;
     if (id != APPLICATION_ID) {
         log_error(db->log,
@@ -305,12 +320,14 @@ static enum status move_aside(struct spool_db *db, int64_t now_ms)
 }
 
 /* The first group changes nothing in the file, which may not be ours. */
-static enum status open_checked(struct spool_db *db, bool *created)
+static enum status open_checked(struct spool_db *db, int64_t now_ms)
 {
+    bool fresh = false;
+    /* First of all, or the log's index would be a file in shared memory. */
     static const char *const reading[] = {
-        "PRAGMA cache_size = -256",   "PRAGMA locking_mode = EXCLUSIVE",
-        "PRAGMA temp_store = MEMORY", "PRAGMA trusted_schema = OFF",
-        "PRAGMA synchronous = FULL",  "PRAGMA cell_size_check = ON",
+        "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA cache_size = -256",
+        "PRAGMA temp_store = MEMORY",      "PRAGMA trusted_schema = OFF",
+        "PRAGMA synchronous = FULL",       "PRAGMA cell_size_check = ON",
     };
     static const char *const writing[] = {
         "PRAGMA journal_mode = WAL",
@@ -320,23 +337,23 @@ static enum status open_checked(struct spool_db *db, bool *created)
     if (st == ST_OK)
         st = exec_all(db, reading, sizeof reading / sizeof *reading);
     if (st == ST_OK)
-        st = check_file(db, created);
-    if (st == ST_OK && *created)
-        st = create_tables(db);
+        st = check_file(db, &fresh);
+    if (st == ST_OK && fresh)
+        st = create_tables(db, now_ms);
     if (st == ST_OK)
         st = exec_all(db, writing, sizeof writing / sizeof *writing);
     return st;
 }
 
 enum status spool_db_open(struct spool_db *db, const char *path, int64_t now_ms,
-                          bool replace_damaged, const struct log *log, bool *created)
+                          bool replace_damaged, const struct log *log)
 {
     *db = (struct spool_db){ .log = log, .path = strdup(path), .lock_fd = -1 };
     if (!db->path)
         return ST_NOMEM;
     enum status st = take_lock(db);
     if (st == ST_OK)
-        st = open_checked(db, created);
+        st = open_checked(db, now_ms);
     if (st != ST_BAD)
         return st;
     if (!replace_damaged) {
@@ -350,7 +367,7 @@ enum status spool_db_open(struct spool_db *db, const char *path, int64_t now_ms,
     }
     disconnect(db);
     st = move_aside(db, now_ms);
-    return st == ST_OK ? open_checked(db, created) : st;
+    return st == ST_OK ? open_checked(db, now_ms) : st;
 }
 
 void spool_db_close(struct spool_db *db)
@@ -384,6 +401,7 @@ enum status spool_db_step(struct spool_db *db, enum spool_sql which)
     sqlite3_stmt *st = db->stmt[which];
     if (!st)
         return ST_NOMEM;
+    errno = 0;
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
         return ST_OK;

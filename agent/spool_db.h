@@ -49,15 +49,16 @@ struct spool_db {
     const struct log *log; /* borrowed */
     char *path;
     int lock_fd;
-    int wal_pages; /* in the log since the last checkpoint */
+    int complained; /* the SQLite code logged last; 0 after a commit */
+    int wal_pages;  /* in the log since the last checkpoint */
 };
 
 /*
- * Take the lock, open or create, check. *created says that the file is new and has its
- * tables but no rows. Errors as spool_open, logged. spool_db_close in any case.
+ * Take the lock, open or create (epoch `now_ms`), check. Errors as spool_open, logged.
+ * spool_db_close in any case.
  */
 enum status spool_db_open(struct spool_db *db, const char *path, int64_t now_ms,
-                          bool replace_damaged, const struct log *log, bool *created);
+                          bool replace_damaged, const struct log *log);
 void spool_db_close(struct spool_db *db);
 
 /* The statement, reset and unbound; NULL only when out of memory. */

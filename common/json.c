@@ -5,13 +5,9 @@
  */
 #include "common/json.h"
 
+#include "common/json_text.h"
+
 #include <assert.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum state {
     S_VALUE,        /* a value must come */
@@ -89,6 +85,11 @@ static bool push(struct json *j, bool object)
     return true;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 /* What may follow a value that has just ended. */
 static void value_done(struct json *j)
 {
@@ -96,44 +97,6 @@ static void value_done(struct json *j)
         j->state = S_COMMA;
     else
         j->state = j->flags & JSON_MULTI ? S_VALUE : S_TOP;
-}
-
-/* First '"', '\\' or control byte at or after p. */
-static const char *string_stop(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
-                  low = _mm_set1_epi8(0x1f);
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
-        hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_min_epu8(v, low), v));
-        int mask = _mm_movemask_epi8(hit);
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
-    }
-#endif
-    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
-        p++;
-    return p;
-}
-
-/* First '"' or '\\' at or after p: inside a string that is passed over. */
-static const char *skip_stop(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        int mask = _mm_movemask_epi8(
-            _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
-    }
-#endif
-    while (p < end && *p != '"' && *p != '\\')
-        p++;
-    return p;
 }
 
 static void hold(struct json *j, const char *p, size_t n)
@@ -148,65 +111,10 @@ static void hold(struct json *j, const char *p, size_t n)
     j->held = (uint16_t)(j->held + n);
 }
 
-static size_t put_utf8(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
-/* What "\c" stands for, or 0. */
-static char simple_escape(char c)
-{
-    switch (c) {
-    case '"':
-    case '\\':
-    case '/':
-        return c;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return 0;
-    }
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void hold_code(struct json *j, uint32_t c)
 {
     char utf8[4];
-    hold(j, utf8, put_utf8(c, utf8));
+    hold(j, utf8, json_put_utf8(c, utf8));
 }
 
 /* A high surrogate that found no partner becomes U+FFFD. */
@@ -235,7 +143,7 @@ static void hold_unit(struct json *j, uint32_t unit)
 static bool escape_byte(struct json *j, char c)
 {
     if (j->escape == 1) {
-        char plain = simple_escape(c);
+        char plain = json_simple_escape(c);
         if (plain) {
             flush_surrogate(j);
             hold(j, &plain, 1);
@@ -246,7 +154,7 @@ static bool escape_byte(struct json *j, char c)
         j->escape = 2;
         return c == 'u';
     }
-    int v = hex_value(c);
+    int v = json_hex_value(c);
     if (v < 0)
         return false;
     j->code = j->code << 4 | (uint32_t)v;
@@ -276,7 +184,7 @@ static enum json_type scan_string(struct json *j, struct slice *text)
             j->at++;
             continue;
         }
-        const char *stop = string_stop(j->at, j->end);
+        const char *stop = json_string_stop(j->at, j->end);
         if (stop > j->at)
             flush_surrogate(j);
         hold(j, j->at, (size_t)(stop - j->at));
@@ -301,7 +209,7 @@ static enum json_type scan_string(struct json *j, struct slice *text)
 static enum json_type start_string(struct json *j, enum json_type type,
                                    struct slice *text)
 {
-    const char *first = j->at + 1, *stop = string_stop(first, j->end);
+    const char *first = j->at + 1, *stop = json_string_stop(first, j->end);
     j->after_string = (unsigned char)type;
     j->truncated = false;
     if (stop < j->end && *stop == '"') {
@@ -321,38 +229,6 @@ static bool number_byte(char c)
 {
     return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' ||
            c == 'E';
-}
-
-static size_t digits(struct slice s, size_t at)
-{
-    while (at < s.n && s.p[at] >= '0' && s.p[at] <= '9')
-        at++;
-    return at;
-}
-
-/* RFC 8259, section 6. */
-bool json_number_valid(struct slice s)
-{
-    size_t at = s.n && s.p[0] == '-', from = at;
-    at = digits(s, at);
-    if (at == from || (s.p[from] == '0' && at > from + 1))
-        return false;
-    if (at < s.n && s.p[at] == '.') {
-        from = ++at;
-        at = digits(s, at);
-        if (at == from)
-            return false;
-    }
-    if (at < s.n && (s.p[at] == 'e' || s.p[at] == 'E')) {
-        at++;
-        if (at < s.n && (s.p[at] == '+' || s.p[at] == '-'))
-            at++;
-        from = at;
-        at = digits(s, at);
-        if (at == from)
-            return false;
-    }
-    return at == s.n;
 }
 
 static enum json_type number_done(struct json *j, struct slice s, struct slice *text)
@@ -390,11 +266,10 @@ static enum json_type scan_bare(struct json *j, struct slice *text)
         j->at++;
     struct slice s = slice_of(first, (size_t)(j->at - first));
     bool ended = j->at < j->end || j->finished;
+    if (s.n > sizeof j->hold - j->held) /* wherever the cuts are */
+        return bad(j, "number or word too long");
     if (j->held || !ended) {
-        j->truncated = false;
         hold(j, s.p, s.n);
-        if (j->truncated)
-            return bad(j, "number or word too long");
         s = slice_of(j->hold, j->held);
     }
     if (!ended)
@@ -422,12 +297,29 @@ static enum json_type close_container(struct json *j, char c)
     return object ? JSON_OBJECT_END : JSON_ARRAY_END;
 }
 
+/* The common number: an integer that ends inside the chunk. */
+static bool whole_integer(struct json *j, struct slice *text)
+{
+    const char *p = j->at + 1;
+    while (p < j->end && *p >= '0' && *p <= '9')
+        p++;
+    size_t n = (size_t)(p - j->at);
+    if (p == j->end || number_byte(*p) || (*j->at == '0' && n > 1) || n > JSON_HOLD)
+        return false;
+    *text = slice_of(j->at, n);
+    j->at = p;
+    value_done(j);
+    return true;
+}
+
 static enum json_type start_value(struct json *j, char c, struct slice *text)
 {
     if (c == '"')
         return start_string(j, JSON_STRING, text);
     if (c == '{' || c == '[')
         return open_container(j, c == '{');
+    if (c >= '0' && c <= '9' && whole_integer(j, text))
+        return JSON_NUMBER;
     j->held = 0;
     if (c == '-' || (c >= '0' && c <= '9'))
         j->state = S_NUMBER;
@@ -438,103 +330,108 @@ static enum json_type start_value(struct json *j, char c, struct slice *text)
     return scan_bare(j, text);
 }
 
+/* j->skipping: what of the value that is passed over has been seen. */
+enum skipping { SKIP_COLON, SKIP_VALUE, SKIP_BARE };
+
+/* The inside of a string that is passed over; true once it has ended. */
+static bool skip_string(struct json *j)
+{
+    while (j->at < j->end) {
+        if (j->escape) {
+            j->escape = 0;
+            j->at++;
+            continue;
+        }
+        j->at = json_skip_stop(j->at, j->end);
+        if (j->at == j->end)
+            return false;
+        if (*j->at++ == '"') {
+            j->in_skip_string = 0;
+            return true;
+        }
+        j->escape = 1;
+    }
+    return false;
+}
+
+static enum json_type skip_done(struct json *j)
+{
+    value_done(j);
+    return JSON_NULL;
+}
+
+/* One byte outside of strings; JSON_MORE means "go on". */
+static enum json_type skip_byte(struct json *j, char c)
+{
+    bool outside = j->depth == j->skip_to;
+    switch (c) {
+    case '"':
+        j->in_skip_string = 1;
+        break;
+    case '{':
+    case '[':
+        if (!push(j, c == '{'))
+            return bad(j, "nested too deep");
+        break;
+    case '}':
+    case ']':
+        if (outside)
+            return j->skipping == SKIP_BARE ? skip_done(j)
+                                            : bad(j, "a value was expected");
+        if (in_object(j) != (c == '}'))
+            return bad(j, "wrong closing bracket");
+        j->at++;
+        return --j->depth == j->skip_to ? skip_done(j) : JSON_MORE;
+    case ',':
+        if (outside)
+            return j->skipping == SKIP_BARE ? skip_done(j)
+                                            : bad(j, "a value was expected");
+        break;
+    default:
+        if (outside && !is_space(c))
+            j->skipping = SKIP_BARE;
+    }
+    j->at++;
+    return JSON_MORE;
+}
+
 /*
  * Pass bytes until the depth is back at j->skip_to and one whole value has ended. A bare
  * value ends before ',' or a closing bracket, which belongs to the container.
  */
 static enum json_type scan_skip(struct json *j)
 {
-    const char *p = j->at, *end = j->end;
-    while (p < end) {
+    while (j->at < j->end) {
         if (j->in_skip_string) {
-            if (j->escape) {
-                j->escape = 0;
-                p++;
-                continue;
-            }
-            p = skip_stop(p, end);
-            if (p == end)
-                break;
-            if (*p++ == '\\') {
-                j->escape = 1;
-                continue;
-            }
-            j->in_skip_string = 0;
-            if (j->depth == j->skip_to)
-                goto done;
-            continue;
+            if (skip_string(j) && j->depth == j->skip_to)
+                return skip_done(j);
+        } else if (j->skipping == SKIP_COLON) {
+            char c = *j->at;
+            if (c != ':' && !is_space(c))
+                return bad(j, "':' was expected");
+            j->at++;
+            if (c == ':')
+                j->skipping = SKIP_VALUE;
+        } else {
+            enum json_type t = skip_byte(j, *j->at);
+            if (t != JSON_MORE)
+                return t;
         }
-        switch (*p) {
-        case '"':
-            j->in_skip_string = 1;
-            j->escape = 0;
-            j->skipping = 2;
-            break;
-        case '{':
-        case '[':
-            if (!push(j, *p == '{')) {
-                j->at = p;
-                return bad(j, "nested too deep");
-            }
-            j->skipping = 2;
-            break;
-        case '}':
-        case ']':
-            if (j->depth == j->skip_to) { /* the end of a bare value's container */
-                j->at = p;
-                if (j->skipping != 2)
-                    return bad(j, "a value was expected");
-                value_done(j);
-                return JSON_NULL;
-            }
-            if (in_object(j) != (*p == '}')) {
-                j->at = p;
-                return bad(j, "wrong closing bracket");
-            }
-            if (--j->depth == j->skip_to) {
-                p++;
-                goto done;
-            }
-            break;
-        case ',':
-            if (j->depth == j->skip_to) {
-                j->at = p;
-                if (j->skipping != 2)
-                    return bad(j, "a value was expected");
-                value_done(j);
-                return JSON_NULL;
-            }
-            break;
-        case ' ':
-        case '\t':
-        case '\r':
-        case '\n':
-        case ':':
-            break;
-        default:
-            j->skipping = 2; /* something of a value has been seen */
-        }
-        p++;
     }
-    j->at = end;
     return j->finished ? bad(j, "input ends inside a value") : JSON_MORE;
-done:
-    j->at = p;
-    value_done(j);
-    return JSON_NULL;
 }
 
 void json_skip(struct json *j)
 {
     switch (j->state) {
-    case S_COLON: /* after a key: the colon is still to come, scan_skip passes it */
+    case S_COLON: /* after a key */
         j->skip_to = j->depth;
-        j->skipping = 1;
+        j->skipping = SKIP_COLON;
         break;
     case S_KEY_OR_END:
     case S_VALUE_OR_END: /* after an opening bracket: leave that container */
         j->skip_to = (uint16_t)(j->depth - 1);
-        j->skipping = 2;
+        j->skipping = SKIP_VALUE;
         break;
     default:
         assert(j->state == S_BAD);
@@ -545,17 +442,25 @@ void json_skip(struct json *j)
     j->state = S_SKIP;
 }
 
+static const char *pass_space(const char *p, const char *end)
+{
+    while (p < end && is_space(*p))
+        p++;
+    return p;
+}
+
 bool json_raw_string(struct json *j, struct slice *raw)
 {
     if (j->state != S_COLON)
         return false;
-    const char *p = j->at;
-    while (p < j->end && (*p == ' ' || *p == '\t' || *p == ':'))
-        p++;
+    const char *p = pass_space(j->at, j->end);
+    if (p == j->end || *p != ':')
+        return false;
+    p = pass_space(p + 1, j->end);
     if (p == j->end || *p != '"')
         return false;
     const char *first = ++p;
-    while ((p = skip_stop(p, j->end)) < j->end && *p == '\\')
+    while ((p = json_skip_stop(p, j->end)) < j->end && *p == '\\')
         p = p + 2 < j->end ? p + 2 : j->end;
     if (p == j->end)
         return false;
@@ -637,8 +542,7 @@ enum json_type json_next(struct json *j, struct slice *text)
         default:
             break;
         }
-        while (j->at < j->end &&
-               (*j->at == ' ' || *j->at == '\n' || *j->at == '\t' || *j->at == '\r'))
+        while (j->at < j->end && is_space(*j->at))
             j->at++;
         if (j->at == j->end)
             return at_end(j);
@@ -647,246 +551,4 @@ enum json_type json_next(struct json *j, struct slice *text)
             j->state == S_WORD)
             return t;
     }
-}
-
-/* --- numbers -------------------------------------------------------------------------
- */
-
-/* Split "12.50e-3" into its digits (point removed) and the power of ten behind them. */
-static bool decimal_parts(struct slice s, char out[40], size_t *n, int64_t *power)
-{
-    *n = 0;
-    *power = 0;
-    if (!json_number_valid(s) || s.p[0] == '-')
-        return false;
-    size_t at = 0;
-    bool point = false;
-    for (; at < s.n && s.p[at] != 'e' && s.p[at] != 'E'; at++) {
-        if (s.p[at] == '.') {
-            point = true;
-            continue;
-        }
-        *power -= point;
-        if (*n == 0 && s.p[at] == '0')
-            continue;
-        if (*n < 38)
-            out[(*n)++] = s.p[at];
-        else if (!point)
-            return false;
-        else
-            *power += 1; /* a digit far behind the point is dropped */
-    }
-    int64_t e = 0;
-    if (at < s.n && (!slice_i64(slice_from(s, at + 1 + (s.p[at + 1] == '+')), &e) ||
-                     e > 1000 || e < -1000))
-        return false;
-    *power += e;
-    return true;
-}
-
-bool json_decimal(struct slice text, unsigned scale, uint64_t *out)
-{
-    char d[40];
-    size_t n;
-    int64_t power;
-    if (!decimal_parts(text, d, &n, &power))
-        return false;
-    power += scale;
-    unsigned __int128 v = 0;
-    const unsigned __int128 top = UINT64_MAX;
-    bool half = false;
-    int64_t keep = (int64_t)n + (power < 0 ? power : 0);
-    for (int64_t i = 0; i < (int64_t)n && i < keep; i++) {
-        v = v * 10 + (unsigned)(d[i] - '0');
-        if (v > top)
-            return false;
-    }
-    if (keep >= 0 && keep < (int64_t)n)
-        half = d[keep] >= '5';
-    for (int64_t i = 0; i < power && v; i++) {
-        v *= 10;
-        if (v > top)
-            return false;
-    }
-    v += half;
-    if (v > top)
-        return false;
-    *out = (uint64_t)v;
-    return true;
-}
-
-bool json_count(struct slice text, uint64_t *out)
-{
-    const uint64_t most = (uint64_t)1 << 48;
-    if (slice_u64(text, out))
-        return *out <= most;
-    uint64_t milli;
-    if (!json_decimal(text, 3, &milli) || milli % 1000 || milli / 1000 > most)
-        return false;
-    *out = milli / 1000;
-    return true;
-}
-
-bool json_unescape(struct slice raw, struct buf *out)
-{
-    uint32_t high = 0;
-    for (size_t i = 0; i < raw.n;) {
-        const char *stop = skip_stop(raw.p + i, raw.p + raw.n);
-        size_t n = (size_t)(stop - (raw.p + i));
-        char utf8[4], plain;
-        if (high && (n || stop == raw.p + raw.n)) {
-            buf_add(out, slice_of(utf8, put_utf8(0xfffd, utf8)));
-            high = 0;
-        }
-        buf_add(out, slice_of(raw.p + i, n));
-        i += n;
-        if (i == raw.n)
-            break;
-        if (raw.p[i] != '\\' || i + 1 >= raw.n)
-            return false;
-        plain = simple_escape(raw.p[i + 1]);
-        if (plain) {
-            if (high)
-                buf_add(out, slice_of(utf8, put_utf8(0xfffd, utf8)));
-            high = 0;
-            buf_addc(out, plain);
-            i += 2;
-            continue;
-        }
-        if (raw.p[i + 1] != 'u' || i + 6 > raw.n)
-            return false;
-        uint32_t unit = 0;
-        for (size_t k = i + 2; k < i + 6; k++) {
-            int v = hex_value(raw.p[k]);
-            if (v < 0)
-                return false;
-            unit = unit << 4 | (uint32_t)v;
-        }
-        i += 6;
-        if (high && unit >= 0xdc00 && unit <= 0xdfff) {
-            uint32_t c = 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00);
-            buf_add(out, slice_of(utf8, put_utf8(c, utf8)));
-            high = 0;
-            continue;
-        }
-        if (high)
-            buf_add(out, slice_of(utf8, put_utf8(0xfffd, utf8)));
-        high = unit >= 0xd800 && unit <= 0xdbff ? unit : 0;
-        if (!high)
-            buf_add(out, slice_of(utf8, put_utf8(unit >= 0xdc00 && unit <= 0xdfff ? 0xfffd
-                                                                                  : unit,
-                                                 utf8)));
-    }
-    if (high) {
-        char utf8[4];
-        buf_add(out, slice_of(utf8, put_utf8(0xfffd, utf8)));
-    }
-    return true;
-}
-
-/* --- writer --------------------------------------------------------------------------
- */
-
-static void comma(struct json_out *o)
-{
-    if (o->comma)
-        buf_addc(o->b, ',');
-    o->comma = true;
-}
-
-void json_open(struct json_out *o, char bracket)
-{
-    comma(o);
-    buf_addc(o->b, bracket);
-    o->comma = false;
-}
-
-void json_close(struct json_out *o, char bracket)
-{
-    buf_addc(o->b, bracket);
-    o->comma = true;
-}
-
-static void put_string(struct buf *b, struct slice s)
-{
-    buf_addc(b, '"');
-    for (size_t i = 0; i < s.n;) {
-        unsigned char c = (unsigned char)s.p[i];
-        size_t n = slice_utf8(slice_from(s, i));
-        if (c == '"' || c == '\\') {
-            buf_addc(b, '\\');
-            buf_addc(b, (char)c);
-        } else if (c == '\n') {
-            buf_adds(b, "\\n");
-        } else if (c < 0x20 || c == 0x7f) {
-            buf_addf(b, "\\u%04x", c);
-        } else if (n == 0) {
-            buf_adds(b, "\xef\xbf\xbd");
-        } else {
-            buf_add(b, slice_of(s.p + i, n));
-        }
-        i += n ? n : 1;
-    }
-    buf_addc(b, '"');
-}
-
-void json_key_slice(struct json_out *o, struct slice key)
-{
-    comma(o);
-    put_string(o->b, key);
-    buf_addc(o->b, ':');
-    o->comma = false;
-}
-
-void json_key(struct json_out *o, const char *key)
-{
-    json_key_slice(o, slice_str(key));
-}
-
-void json_str(struct json_out *o, struct slice s)
-{
-    comma(o);
-    put_string(o->b, s);
-}
-
-void json_u64(struct json_out *o, uint64_t v)
-{
-    comma(o);
-    buf_addu(o->b, v);
-}
-
-void json_i64(struct json_out *o, int64_t v)
-{
-    comma(o);
-    buf_addi(o->b, v);
-}
-
-void json_num(struct json_out *o, double v)
-{
-    char text[40];
-    if (!isfinite(v)) {
-        json_null(o);
-        return;
-    }
-    snprintf(text, sizeof text, "%.15g", v);
-    if (strtod(text, NULL) != v)
-        snprintf(text, sizeof text, "%.17g", v);
-    comma(o);
-    buf_adds(o->b, text);
-}
-
-void json_bool(struct json_out *o, bool v)
-{
-    json_raw(o, v ? SLICE("true") : SLICE("false"));
-}
-
-void json_null(struct json_out *o)
-{
-    json_raw(o, SLICE("null"));
-}
-
-void json_raw(struct json_out *o, struct slice json)
-{
-    comma(o);
-    buf_add(o->b, json);
 }

@@ -130,7 +130,7 @@ void json_key_slice(struct json_out *o, struct slice key);
 void json_str(struct json_out *o, struct slice s); /* invalid UTF-8 becomes U+FFFD */
 void json_u64(struct json_out *o, uint64_t v);
 void json_i64(struct json_out *o, int64_t v);
-void json_num(struct json_out *o, double v); /* shortest of %.15g/%.17g; nan, inf: null */
+void json_num(struct json_out *o, double v); /* 15 to 17 digits; nan, inf: null */
 void json_bool(struct json_out *o, bool v);
 void json_null(struct json_out *o);
 void json_raw(struct json_out *o, struct slice json); /* text that is JSON already */

@@ -1,0 +1,64 @@
+/*
+ * Inside of struct extract: what its two doors, record.c and extract.c, share. Not an
+ * interface; include agent/extract.h instead.
+ */
+#ifndef BREAKEVEN_ENGINE_H
+#define BREAKEVEN_ENGINE_H
+
+#include "agent/extract.h"
+#include "agent/provider.h"
+#include "agent/raw.h"
+#include "common/arena.h"
+
+enum {
+    ENGINE_FRAMES = 256,    /* objects of a record that hold something */
+    ENGINE_DEPTH = 64,      /* deeper objects of a record are passed over */
+    ENGINE_NEST = 3,        /* JSON in a string in a string in a string */
+    ENGINE_ARENA = 1 << 24, /* unescaped text of one record */
+};
+
+/* An object of a log record: what it says itself and what stands around it. */
+struct frame {
+    struct raw raw;
+    int parent; /* index, -1 at the top */
+    bool call;  /* it is, or holds, a provider's body */
+    bool part;  /* belongs to a body that was already found: not judged */
+};
+
+struct exchange;
+
+struct extract {
+    struct raw_table table;
+    struct arena arena;  /* of the record at hand */
+    struct frame *frame; /* ENGINE_FRAMES, made at the first record */
+    size_t frames;
+    struct exchange *exchange; /* made at the first exchange */
+    char model[RAW_TEXT];      /* model of a path, decoded */
+    const char *provider; /* the last provider of a record, as spelled and as named */
+    char spelled[32];
+    size_t spelled_n;
+};
+
+void exchange_free(struct exchange *e);
+
+/* Surface, accounting and outcome of a body whose request is unknown, from its shape. */
+struct shape {
+    const char *surface; /* "" if nothing is known */
+    enum accounting accounting;
+    enum outcome outcome;
+    bool judged; /* the shape alone says that this is a provider's body */
+};
+
+struct shape shape_of(const struct raw *r);
+
+/*
+ * Accounting and outcome of a reply: the row's class, corrected by status, error, state
+ * and usage. Shared by both doors. `streamed`: the reply came as events after a 200.
+ */
+void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
+                   bool streamed, struct usage *u);
+
+/* A provider's name from a model's, for records that name none; "" if not telling. */
+const char *provider_of_model(struct slice model);
+
+#endif

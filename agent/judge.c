@@ -1,0 +1,207 @@
+/*
+ * What a reply means to the bill beside its numbers: shape, accounting, outcome. Pure
+ * functions over struct raw, shared by both doors of extract.
+ */
+#include "agent/engine.h"
+
+struct kind {
+    const char *name, *surface;
+    enum accounting accounting;
+};
+
+/* Values of "object" (OpenAI and kin). */
+static const struct kind objects[] = {
+    { "chat.completion", "openai.chat", ACCOUNTING_CALL },
+    { "chat.completion.chunk", "openai.chat", ACCOUNTING_CALL },
+    { "chat.completions", "openai.chat", ACCOUNTING_CALL },
+    { "text_completion", "openai.completions", ACCOUNTING_CALL },
+    { "text.completion", "openai.completions", ACCOUNTING_CALL },
+    { "response", "openai.responses", ACCOUNTING_CALL },
+    { "response.compaction", "openai.responses_compact", ACCOUNTING_CALL },
+    { "response.input_tokens", "openai.count_tokens", ACCOUNTING_FREE },
+    { "response.deleted", "openai.responses_admin", ACCOUNTING_FREE },
+    { "batch", "openai.batches", ACCOUNTING_DEFERRED },
+    { "thread.run", "openai.assistants_run", ACCOUNTING_DEFERRED },
+    { "interaction", "gemini.interactions", ACCOUNTING_CALL },
+    { "model", "admin", ACCOUNTING_FREE },
+    { "file", "admin", ACCOUNTING_FREE },
+    { "vector_store", "admin", ACCOUNTING_FREE },
+    { "assistant", "admin", ACCOUNTING_FREE },
+    { "thread", "admin", ACCOUNTING_FREE },
+};
+
+/* Values of "type" (Anthropic). */
+static const struct kind types[] = {
+    { "message", "anthropic.messages", ACCOUNTING_CALL },
+    { "completion", "anthropic.complete", ACCOUNTING_CALL },
+    { "message_batch", "anthropic.batches", ACCOUNTING_DEFERRED },
+};
+
+static const struct kind *kind_of(const struct kind *k, size_t n, struct slice name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(slice_str(k[i].name), name))
+            return &k[i];
+    return NULL;
+}
+
+static bool state_is(const struct raw *r, const char *state)
+{
+    return slice_eq(raw_str(r, S_STATE), slice_str(state));
+}
+
+static bool pending(const struct raw *r)
+{
+    return state_is(r, "queued") || state_is(r, "in_progress");
+}
+
+/* A list: embeddings if it has usage, else housekeeping. */
+static struct shape list_shape(const struct raw *r)
+{
+    bool usage = r->flags & F_USAGE;
+    return (struct shape){ .surface = usage ? "openai.embeddings" : "admin",
+                           .accounting = usage ? ACCOUNTING_CALL : ACCOUNTING_FREE,
+                           .judged = true };
+}
+
+static struct shape counted_shape(const struct raw *r)
+{
+    struct shape s = { .surface = "", .accounting = ACCOUNTING_CALL };
+    if (raw_has(r, N_G_PROMPT) || raw_has(r, N_G_TOTAL) || raw_has(r, N_G_CANDIDATES))
+        s.surface = r->flags & F_EMBEDDING ? "gemini.embed" : "gemini.generate";
+    else if (raw_has(r, N_B_INPUT) && !(r->flags & F_AI_SDK))
+        s.surface = "bedrock.converse";
+    else if (raw_has(r, N_O_EVAL))
+        s.surface = "ollama.generate";
+    else if (raw_has(r, N_C_INPUT) || raw_has(r, N_C_SEARCHES))
+        s.surface = "cohere.chat_v2";
+    else if (r->flags & F_CHOICES)
+        s.surface = "openai.chat";
+    else if (r->flags & F_NATIVE_CACHE && raw_has(r, N_INPUT) && !raw_has(r, N_TOTAL))
+        s.surface = "anthropic.messages";
+    else if (raw_has(r, N_PROMPT) && raw_has(r, N_COMPLETION) && r->flags & F_USAGE)
+        s.surface = "openai.chat";
+    else if (raw_has(r, N_INPUT) && raw_has(r, N_TOTAL) && r->flags & F_USAGE &&
+             slice_starts(raw_str(r, S_ID), SLICE("resp_")))
+        s.surface = "openai.responses";
+    return s;
+}
+
+struct shape shape_of(const struct raw *r)
+{
+    struct slice object = raw_str(r, S_OBJECT), type = raw_str(r, S_TYPE);
+    const struct kind *k = kind_of(objects, sizeof objects / sizeof *objects, object);
+    struct shape s;
+    if (!k && r->flags & (F_USAGE | F_CONTENT | F_CHOICES | F_SYNTHETIC) &&
+        !(r->flags & F_ERROR))
+        k = kind_of(types, sizeof types / sizeof *types, type);
+    if (!k && slice_eq(type, SLICE("message_batch")))
+        k = &types[2];
+    if (k)
+        s = (struct shape){ .surface = k->surface,
+                            .accounting = k->accounting,
+                            .judged = true };
+    else if (slice_eq(object, SLICE("list")))
+        s = list_shape(r);
+    else
+        s = counted_shape(r);
+    if (r->flags & (F_CANDIDATES | F_FEEDBACK)) {
+        s.surface = "gemini.generate";
+        s.judged = true;
+    }
+    if (r->flags & F_ERROR && slice_eq(type, SLICE("error"))) {
+        s.surface = "anthropic.messages";
+        s.judged = true;
+    }
+    return s;
+}
+
+static bool is_poll(enum accounting a)
+{
+    return a == ACCOUNTING_REPORT;
+}
+
+static bool surface_is(struct provider_hit hit, const char *surface)
+{
+    return !strcmp(hit.surface, surface);
+}
+
+/* Work that was only accepted: its numbers come with a later request. */
+static bool accepted(const struct raw *r, struct provider_hit hit)
+{
+    if (surface_is(hit, "openai.responses") || surface_is(hit, "gemini.interactions"))
+        return pending(r);
+    return false;
+}
+
+void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
+                   bool streamed, struct usage *u)
+{
+    bool refused = u->status >= 300 || (u->status && u->status < 200);
+    bool error = r->flags & F_ERROR;
+    u->accounting = hit.accounting;
+    u->outcome = hit.accounting == ACCOUNTING_NONE ? OUTCOME_NA
+                 : refused                         ? OUTCOME_ERROR
+                                                   : OUTCOME_OK;
+    if (hit.accounting == ACCOUNTING_NONE || hit.accounting == ACCOUNTING_FREE)
+        return;
+    if (refused) {
+        u->accounting = is_poll(hit.accounting) ? ACCOUNTING_FREE : ACCOUNTING_ERROR;
+        return;
+    }
+    if (is_poll(hit.accounting)) {
+        u->accounting = has_usage ? ACCOUNTING_REPORT : ACCOUNTING_FREE;
+        if (surface_is(hit, "openai.responses_retrieve") && pending(r))
+            u->outcome = OUTCOME_PENDING;
+        return;
+    }
+    if (hit.accounting == ACCOUNTING_DEFERRED) {
+        if (has_usage && surface_is(hit, "openai.assistants_run"))
+            u->accounting = ACCOUNTING_CALL;
+        else if (error && !streamed && !has_usage)
+            u->accounting = ACCOUNTING_ERROR, u->outcome = OUTCOME_ERROR;
+        return;
+    }
+    if (accepted(r, hit) && !has_usage && (!streamed || r->flags & F_BACKGROUND)) {
+        u->accounting = ACCOUNTING_DEFERRED;
+        u->outcome = OUTCOME_PENDING;
+    } else if (state_is(r, "failed")) {
+        u->outcome = OUTCOME_FAILED;
+    } else if (r->flags & F_BLOCKED && !has_usage) {
+        u->accounting = ACCOUNTING_ERROR;
+        u->outcome = OUTCOME_BLOCKED;
+    } else if (error && streamed) {
+        u->outcome = OUTCOME_ERROR_IN_STREAM;
+    } else if (error && !has_usage && !(r->flags & (F_CHOICES | F_CANDIDATES))) {
+        u->accounting = ACCOUNTING_ERROR;
+        u->outcome = OUTCOME_ERROR;
+    }
+}
+
+const char *provider_of_model(struct slice model)
+{
+    static const struct {
+        const char *prefix, *provider;
+    } families[] = {
+        { "claude-", "anthropic" },
+        { "gpt-", "openai" },
+        { "o1", "openai" },
+        { "o3", "openai" },
+        { "o4-", "openai" },
+        { "chatgpt-", "openai" },
+        { "text-embedding-3", "openai" },
+        { "text-embedding-ada", "openai" },
+        { "dall-e-", "openai" },
+        { "gemini-", "gemini" },
+        { "models/gemini-", "gemini" },
+        { "mistral-", "mistral" },
+        { "codestral-", "mistral" },
+        { "deepseek-", "deepseek" },
+        { "grok-", "xai" },
+        { "command-", "cohere" },
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (slice_starts(model, slice_str(families[i].prefix)))
+            return families[i].provider;
+    return "";
+}

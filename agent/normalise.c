@@ -1,0 +1,354 @@
+/* One short function per family; normalise() at the end picks it. */
+#include "agent/normalise.h"
+
+/* a - b, not below zero; a clamp marks the call. */
+static uint64_t less(struct usage *u, uint64_t a, uint64_t b)
+{
+    if (b <= a)
+        return a - b;
+    u->check = CHECK_MISMATCH;
+    return 0;
+}
+
+/* Copy a raw number into a field, if it was said. */
+static void take(const struct raw *r, enum raw_num from, struct usage *u,
+                 enum usage_field to)
+{
+    if (raw_has(r, from))
+        usage_set(u, to, r->num[from]);
+}
+
+static void total(const struct raw *r, enum raw_num slot, uint64_t parts, struct usage *u)
+{
+    if (!raw_has(r, slot) || (!r->num[slot] && parts))
+        return;
+    u->total_reported = r->num[slot];
+    if (u->check != CHECK_MISMATCH)
+        u->check = u->total_reported == parts ? CHECK_OK : CHECK_MISMATCH;
+}
+
+/* The first slot of the list that holds a number. */
+static bool first(const struct raw *r, const enum raw_num *slot, size_t n, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < n; i++)
+        if (raw_has(r, slot[i])) {
+            *out = r->num[slot[i]];
+            return true;
+        }
+    return false;
+}
+
+/* Written to a cache: 5m and 1h where the split is known and fits, else `rest`. */
+static void cache_write(const struct raw *r, struct usage *u, uint64_t written,
+                        enum usage_field rest)
+{
+    uint64_t m5 = raw_get(r, N_5M), h1 = raw_get(r, N_1H);
+    bool split = raw_has(r, N_5M) || raw_has(r, N_1H);
+    if (split && m5 + h1 <= written) {
+        usage_set(u, USAGE_cache_write_5m, m5);
+        usage_set(u, USAGE_cache_write_1h, h1);
+        written -= m5 + h1;
+        if (written)
+            usage_set(u, rest, u->v[rest] + written);
+        return;
+    }
+    usage_set(u, rest, written);
+}
+
+/*
+ * F1, F3, F10..F12, F14..F16, F20, F21 and the resolver 5.3: prompt and completion with
+ * a total that says what contains what.
+ */
+static void chat(const struct raw *r, struct slice provider, struct usage *u,
+                 enum raw_num prompt, enum raw_num completion)
+{
+    static const enum raw_num caches[] = { N_CACHED, N_HIT, N_CACHED_TOP, N_READ,
+                                           N_A_CACHED };
+    static const enum raw_num writes[] = { N_WRITE, N_CREATED };
+    static const enum raw_num reasons[] = { N_REASONING, N_REASONING_TOP, N_A_REASONING };
+    uint64_t K, W, X;
+    bool has_k = first(r, caches, sizeof caches / sizeof *caches, &K);
+    bool has_w = first(r, writes, sizeof writes / sizeof *writes, &W);
+    bool has_x = first(r, reasons, sizeof reasons / sizeof *reasons, &X);
+    enum raw_num total_slot = prompt == N_B_INPUT ? N_B_TOTAL : N_TOTAL;
+    uint64_t C = raw_get(r, completion), T = raw_get(r, total_slot);
+    uint64_t P = raw_has(r, prompt) ? r->num[prompt] : T > C ? T - C : 0;
+    uint64_t out = C, parts = P + C, audio = raw_get(r, N_AUDIO_IN);
+    bool google =
+        slice_eq(provider, SLICE("gemini")) || slice_eq(provider, SLICE("vertex"));
+    bool outside = false, said = raw_has(r, prompt) || T;
+
+    if (T > P + C) {
+        if (has_x && X && T == P + C + X) {
+            out = C + X; /* xAI */
+            parts = T;
+        } else if (audio && T == P + C + audio) {
+            P += audio; /* Mistral audio */
+            parts = T;
+        } else if (google && !X) {
+            out = T - P; /* thinking shows in the total alone */
+            has_x = true;
+            X = out - C;
+            parts = T;
+        } else if (K && T == P + K + W + C) {
+            outside = true;
+            parts = T;
+        }
+    } else if (T && T == P + C && X > C && C &&
+               slice_eq(provider, SLICE("vercel_gateway"))) {
+        out = C + X; /* outside both */
+    }
+    if (!outside && K > P && (!T || T != P + C))
+        outside = true;
+    if (!outside && K > P) {
+        K = P; /* the total stands: no more than the prompt can be cached */
+        u->check = CHECK_MISMATCH;
+    }
+    if (said) {
+        uint64_t in = outside ? P : P - K;
+        if (!outside && W > in && W <= P && K)
+            u->check = CHECK_MISMATCH; /* the same tokens read and written */
+        else if (!outside)
+            in = less(u, in, W);
+        usage_set(u, USAGE_input, in);
+    }
+    if (has_k)
+        usage_set(u, USAGE_cache_read, K);
+    if (has_w)
+        cache_write(r, u, W, USAGE_cache_write);
+    if (raw_has(r, completion) || said)
+        usage_set(u, USAGE_output, out);
+    if (has_x)
+        usage_set(u, USAGE_reasoning, X);
+    total(r, total_slot, parts, u);
+    take(r, N_AUDIO_IN, u, USAGE_audio_in);
+    take(r, N_IMAGE_IN, u, USAGE_image_in);
+    take(r, N_VIDEO_IN, u, USAGE_video_in);
+    take(r, N_AUDIO_CACHED, u, USAGE_audio_cached);
+    take(r, N_AUDIO_OUT, u, USAGE_audio_out);
+    take(r, N_IMAGE_OUT, u, USAGE_image_out);
+    take(r, N_AUDIO_MS, u, USAGE_audio_ms);
+}
+
+/* F4: nothing includes anything. */
+static void anthropic(const struct raw *r, struct usage *u)
+{
+    take(r, N_INPUT, u, USAGE_input);
+    take(r, N_READ, u, USAGE_cache_read);
+    if (raw_has(r, N_CREATED) || raw_has(r, N_5M) || raw_has(r, N_1H)) {
+        uint64_t split = raw_get(r, N_5M) + raw_get(r, N_1H);
+        cache_write(r, u, raw_has(r, N_CREATED) ? r->num[N_CREATED] : split,
+                    USAGE_cache_write_5m);
+    }
+    take(r, N_OUTPUT, u, USAGE_output);
+    take(r, N_REASONING, u, USAGE_reasoning);
+}
+
+/* F5 */
+static void gemini(const struct raw *r, struct usage *u)
+{
+    uint64_t P = raw_get(r, N_G_PROMPT), K = raw_get(r, N_G_CACHED),
+             tool = raw_get(r, N_G_TOOL), X = raw_get(r, N_G_THOUGHTS),
+             C = raw_get(r, N_G_CANDIDATES);
+    usage_set(u, USAGE_input, less(u, P + tool, K));
+    take(r, N_G_CACHED, u, USAGE_cache_read);
+    usage_set(u, USAGE_output, C + X);
+    take(r, N_G_THOUGHTS, u, USAGE_reasoning);
+    take(r, N_G_TOOL, u, USAGE_tool_prompt);
+    take(r, N_AUDIO_IN, u, USAGE_audio_in);
+    take(r, N_IMAGE_IN, u, USAGE_image_in);
+    take(r, N_VIDEO_IN, u, USAGE_video_in);
+    take(r, N_AUDIO_CACHED, u, USAGE_audio_cached);
+    take(r, N_AUDIO_OUT, u, USAGE_audio_out);
+    take(r, N_IMAGE_OUT, u, USAGE_image_out);
+    total(r, N_G_TOTAL, P + tool + C + X, u);
+}
+
+/* F7 */
+static void interactions(const struct raw *r, struct usage *u)
+{
+    uint64_t P = raw_get(r, N_I_INPUT), K = raw_get(r, N_I_CACHED),
+             tool = raw_get(r, N_I_TOOL), C = raw_get(r, N_I_OUTPUT),
+             X = raw_get(r, N_I_THOUGHT);
+    usage_set(u, USAGE_input, less(u, P + tool, K));
+    take(r, N_I_CACHED, u, USAGE_cache_read);
+    usage_set(u, USAGE_output, C + X);
+    take(r, N_I_THOUGHT, u, USAGE_reasoning);
+    take(r, N_I_TOOL, u, USAGE_tool_prompt);
+    total(r, N_TOTAL, P + tool + C + X, u);
+}
+
+/* F8 */
+static void converse(const struct raw *r, struct usage *u)
+{
+    uint64_t W = raw_get(r, N_B_WRITE), m5 = raw_get(r, N_B_5M), h1 = raw_get(r, N_B_1H);
+    take(r, N_B_INPUT, u, USAGE_input);
+    take(r, N_B_READ, u, USAGE_cache_read);
+    if (raw_has(r, N_B_WRITE)) {
+        if (m5 + h1 > W)
+            u->check = CHECK_MISMATCH;
+        usage_set(u, USAGE_cache_write_5m, m5 + h1 > W ? W : W - h1);
+        if (m5 + h1 <= W && raw_has(r, N_B_1H))
+            usage_set(u, USAGE_cache_write_1h, h1);
+    }
+    usage_set(u, USAGE_output, raw_get(r, N_B_OUTPUT));
+    total(r, N_B_TOTAL, usage_total(u), u);
+}
+
+/* F9 */
+static void metrics(const struct raw *r, struct usage *u)
+{
+    take(r, N_M_INPUT, u, USAGE_input);
+    take(r, N_M_READ, u, USAGE_cache_read);
+    take(r, N_M_WRITE, u, USAGE_cache_write_5m);
+    usage_set(u, USAGE_output, raw_get(r, N_M_OUTPUT));
+}
+
+/* F13 */
+static void cohere(const struct raw *r, struct usage *u)
+{
+    usage_set(u, USAGE_input, raw_get(r, N_C_INPUT) + raw_get(r, N_C_IMAGE_TOKENS));
+    usage_set(u, USAGE_output, raw_get(r, N_C_OUTPUT));
+    take(r, N_C_REASONING, u, USAGE_reasoning);
+    take(r, N_C_SEARCHES, u, USAGE_search_units);
+    take(r, N_C_CLASSES, u, USAGE_classifications);
+    take(r, N_C_IMAGES, u, USAGE_images);
+}
+
+/* F17; a count that Ollama left out was cached or unknown, not zero. */
+static void ollama(const struct raw *r, struct usage *u)
+{
+    if (raw_has(r, N_O_PROMPT))
+        usage_set(u, USAGE_input, less(u, r->num[N_O_PROMPT], raw_get(r, N_O_CACHED)));
+    take(r, N_O_CACHED, u, USAGE_cache_read);
+    usage_set(u, USAGE_output, raw_get(r, N_O_EVAL));
+}
+
+/* F18 */
+static void llama_cpp(const struct raw *r, struct usage *u)
+{
+    usage_set(u, USAGE_input, less(u, raw_get(r, N_L_EVALUATED), raw_get(r, N_L_CACHED)));
+    take(r, N_L_CACHED, u, USAGE_cache_read);
+    usage_set(u, USAGE_output, raw_get(r, N_L_PREDICTED));
+}
+
+/* F19, Titan, Llama, watsonx, Aleph Alpha, Vertex embeddings: just two numbers. */
+static void pair(const struct raw *r, struct usage *u)
+{
+    take(r, N_X_IN, u, USAGE_input);
+    usage_set(u, USAGE_output,
+              raw_has(r, N_X_OUT_LAST) ? r->num[N_X_OUT_LAST] : raw_get(r, N_X_OUT));
+}
+
+/* input_tokens: Anthropic's meaning or OpenAI Responses' (5.2, field-name detection). */
+static bool exclusive(const struct raw *r, struct slice provider)
+{
+    if (raw_has(r, N_TOTAL) || raw_has(r, N_CACHED) || raw_has(r, N_WRITE))
+        return false;
+    if (!(r->flags & F_NATIVE_CACHE) && (r->flags & F_FLAT)) {
+        if (raw_get(r, N_READ) > raw_get(r, N_INPUT))
+            return true;
+        return (raw_has(r, N_READ) || raw_has(r, N_CREATED)) &&
+               (slice_eq(provider, SLICE("anthropic")) ||
+                slice_eq(provider, SLICE("bedrock")));
+    }
+    return r->flags & F_NATIVE_CACHE || slice_starts(raw_str(r, S_ID), SLICE("msg_"));
+}
+
+static void units(const struct raw *r, struct usage *u)
+{
+    take(r, N_WEB_SEARCHES, u, USAGE_web_searches);
+    take(r, N_WEB_FETCHES, u, USAGE_web_fetches);
+    take(r, N_G_QUERIES, u, USAGE_grounding_queries);
+    take(r, N_PAGES, u, USAGE_pages);
+    take(r, N_CHARACTERS, u, USAGE_characters);
+    if (r->searches && !usage_has(u, USAGE_web_searches))
+        usage_set(u, USAGE_web_searches, r->searches);
+    uint64_t cost;
+    if (raw_has(r, N_COST))
+        usage_set(u, USAGE_cost_pico, r->num[N_COST]);
+    else if (raw_has(r, N_TICKS) && !__builtin_mul_overflow(r->num[N_TICKS], 100, &cost))
+        usage_set(u, USAGE_cost_pico, cost);
+    if (usage_has(u, USAGE_cost_pico))
+        usage_set(u, USAGE_cost_calls, 1);
+}
+
+bool normalise_has_usage(const struct raw *r)
+{
+    static const enum raw_num marks[] = {
+        N_PROMPT,      N_COMPLETION,     N_TOTAL,        N_INPUT,      N_OUTPUT,
+        N_G_PROMPT,    N_G_TOTAL,        N_G_CANDIDATES, N_G_THOUGHTS, N_I_INPUT,
+        N_I_OUTPUT,    N_B_INPUT,        N_B_OUTPUT,     N_B_TOTAL,    N_M_INPUT,
+        N_M_OUTPUT,    N_C_INPUT,        N_C_OUTPUT,     N_C_SEARCHES, N_C_CLASSES,
+        N_C_IMAGES,    N_C_IMAGE_TOKENS, N_O_PROMPT,     N_O_EVAL,     N_L_EVALUATED,
+        N_L_PREDICTED, N_X_IN,           N_X_OUT,        N_X_OUT_LAST
+    };
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (raw_has(r, marks[i]))
+            return true;
+    return r->flags & F_DURATION;
+}
+
+bool normalise(const struct raw *r, struct slice provider, struct usage *u)
+{
+    units(r, u);
+    if (!normalise_has_usage(r))
+        return false;
+    if (raw_has(r, N_G_PROMPT) || raw_has(r, N_G_TOTAL) || raw_has(r, N_G_CANDIDATES))
+        gemini(r, u);
+    else if (raw_has(r, N_I_INPUT) || raw_has(r, N_I_OUTPUT))
+        interactions(r, u);
+    else if (raw_has(r, N_C_INPUT) || raw_has(r, N_C_OUTPUT) ||
+             raw_has(r, N_C_SEARCHES) || raw_has(r, N_C_CLASSES) ||
+             raw_has(r, N_C_IMAGES) || raw_has(r, N_C_IMAGE_TOKENS))
+        cohere(r, u);
+    else if (raw_has(r, N_PROMPT) || raw_has(r, N_COMPLETION))
+        chat(r, provider, u, N_PROMPT, N_COMPLETION);
+    else if (raw_has(r, N_B_INPUT) || raw_has(r, N_B_OUTPUT))
+        if (r->flags & F_AI_SDK)
+            chat(r, provider, u, N_B_INPUT, N_B_OUTPUT);
+        else
+            converse(r, u);
+    else if (raw_has(r, N_INPUT) || raw_has(r, N_OUTPUT))
+        if (exclusive(r, provider))
+            anthropic(r, u);
+        else
+            chat(r, provider, u, N_INPUT, N_OUTPUT);
+    else if (raw_has(r, N_O_PROMPT) || raw_has(r, N_O_EVAL))
+        ollama(r, u);
+    else if (raw_has(r, N_L_EVALUATED) || raw_has(r, N_L_PREDICTED))
+        llama_cpp(r, u);
+    else if (raw_has(r, N_X_IN) || raw_has(r, N_X_OUT) || raw_has(r, N_X_OUT_LAST))
+        pair(r, u);
+    else if (raw_has(r, N_TOTAL))
+        chat(r, provider, u, N_PROMPT, N_COMPLETION);
+    else if (raw_has(r, N_M_INPUT) || raw_has(r, N_M_OUTPUT))
+        metrics(r, u);
+    else { /* billed by duration: no tokens were charged */
+        usage_set(u, USAGE_input, 0);
+        usage_set(u, USAGE_output, 0);
+        take(r, N_AUDIO_MS, u, USAGE_audio_ms);
+    }
+    return true;
+}
+
+bool normalise_pass_is_extra(const struct raw_pass *p)
+{
+    return p->have && (slice_eq(p->type, SLICE("compaction")) ||
+                       slice_eq(p->type, SLICE("advisor_message")));
+}
+
+void normalise_pass(const struct raw_pass *p, struct usage *u)
+{
+    uint64_t created = p->v[P_CREATED], split = p->v[P_5M] + p->v[P_1H];
+    usage_set(u, USAGE_input, p->v[P_INPUT]);
+    usage_set(u, USAGE_output, p->v[P_OUTPUT]);
+    if (p->have >> P_READ & 1)
+        usage_set(u, USAGE_cache_read, p->v[P_READ]);
+    if (p->have >> P_CREATED & 1) {
+        bool fits = split <= created;
+        usage_set(u, USAGE_cache_write_5m, fits ? created - p->v[P_1H] : created);
+        usage_set(u, USAGE_cache_write_1h, fits ? p->v[P_1H] : 0);
+    }
+}

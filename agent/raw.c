@@ -1,0 +1,316 @@
+/*
+ * The table of keys is compiled into a hash once per engine; a lookup is one multiply and
+ * nearly always one compare.
+ */
+#include "agent/raw.h"
+
+#include <assert.h>
+
+static const struct raw_key rows[] = {
+#define KEY(context, key, action, arg, sub, see)                                         \
+    { key, sizeof(key) - 1, C_##context, action, arg, C_##sub, see },
+#include "agent/keys.def"
+};
+
+/* What a key that no row names gets, and so does an element of an array. */
+static const struct raw_key others[RAW_CONTEXTS] = {
+    [C_ENV] = { .context = C_ENV, .sub = C_ENV },
+    [C_SENT] = { .context = C_SENT, .action = A_TEXT_IN, .sub = C_SENT },
+};
+
+/* Elements that are objects are walked like the array's own kind. */
+static const struct raw_key elements[RAW_CONTEXTS] = {
+#define CONTEXT(name) [C_##name] = { .context = C_##name, .sub = C_##name },
+#include "agent/keys.def"
+};
+
+/* Elements that are text count, too. */
+static const struct raw_key sent_text = { .action = A_TEXT_IN, .sub = C_SENT };
+static const struct raw_key out_text = { .action = A_TEXT_OUT, .sub = C_OUT };
+static const struct raw_key query = { .action = A_ITEM, .arg = 2 };
+
+static uint64_t load_upto8(const char *p, size_t n)
+{
+    uint64_t v = 0;
+    if (n >= 8) {
+        memcpy(&v, p, 8);
+    } else if (n >= 4) {
+        uint32_t a, b;
+        memcpy(&a, p, 4);
+        memcpy(&b, p + n - 4, 4);
+        v = (uint64_t)a << 32 | b;
+    } else if (n) {
+        v = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
+            (unsigned char)p[n - 1];
+    }
+    return v;
+}
+
+static size_t hash(unsigned context, struct slice name)
+{
+    uint64_t a = load_upto8(name.p, name.n);
+    uint64_t b = name.n > 8 ? load_upto8(name.p + name.n - 8, 8) : 0;
+    uint64_t h = (a ^ (b << 7 | b >> 57) ^ (name.n << 3) ^ (uint64_t)context << 40) *
+                 UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(h >> 53);
+}
+
+_Static_assert(RAW_SLOTS == 2048, "hash gives 11 bits");
+_Static_assert(sizeof rows / sizeof *rows < RAW_SLOTS / 2, "the table is too full");
+
+void raw_table_init(struct raw_table *t)
+{
+    memset(t, 0, sizeof *t);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t at = hash(rows[i].context, slice_of(rows[i].name, rows[i].n));
+        while (t->at[at])
+            at = (at + 1) % RAW_SLOTS;
+        t->at[at] = (uint16_t)(i + 1);
+    }
+}
+
+static const struct raw_key *find(const struct raw_table *t, unsigned context,
+                                  struct slice name)
+{
+    for (size_t at = hash(context, name); t->at[at]; at = (at + 1) % RAW_SLOTS) {
+        const struct raw_key *k = &rows[t->at[at] - 1];
+        if (k->n == name.n && k->context == context && !memcmp(k->name, name.p, name.n))
+            return k;
+    }
+    return NULL;
+}
+
+/* Lower case without separators, if that changes the name; most keys stop here. */
+static bool fold(struct slice name, char out[32], size_t *n)
+{
+    bool changed = false, under = false;
+    if (name.n > 31)
+        return false;
+    *n = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (c >= 'A' && c <= 'Z') {
+            changed = true;
+            c = (char)(c | 0x20);
+        } else if (c == '-' || c == '.') {
+            changed = true;
+            continue;
+        } else if (c == '_') {
+            under = true;
+            continue;
+        }
+        out[(*n)++] = c;
+    }
+    return changed || !under;
+}
+
+const struct raw_key *raw_find(const struct raw_table *t, enum raw_context context,
+                               struct slice name)
+{
+    const struct raw_key *k = find(t, context, name);
+    char folded[32];
+    size_t n;
+    if (!k && context == C_ENV && name.n >= 4 && fold(name, folded, &n))
+        k = find(t, C_FOLD, slice_of(folded, n));
+    return k ? k : &others[context];
+}
+
+const struct raw_key *raw_element(enum raw_context context)
+{
+    switch (context) {
+    case C_SENT:
+        return &sent_text;
+    case C_OUT:
+        return &out_text;
+    case C_QUERIES:
+        return &query;
+    default:
+        return &elements[context];
+    }
+}
+
+void raw_reset(struct raw *r)
+{
+    r->have[0] = r->have[1] = 0;
+    r->have_str = r->flags = 0;
+    r->text_out = r->text_in = 0;
+    r->items = r->searches = 0;
+    r->passes = 0;
+    r->modality = 0;
+    r->modality_tokens = 0;
+}
+
+/* A relay's zero between running totals does not undo a number (usage-formats 4.13). */
+static void put(struct raw *r, unsigned slot, uint64_t v)
+{
+    if (v || !raw_has(r, slot))
+        raw_set(r, slot, v);
+}
+
+static void put_status(struct raw *r, const struct raw_key *k, enum json_type type,
+                       struct slice text)
+{
+    uint64_t v;
+    if (slice_u64(text, &v) && v < 1000)
+        raw_set(r, N_STATUS, v);
+    else if (type == JSON_STRING)
+        raw_str_set(r, k->arg, text);
+}
+
+static void pass_string(struct raw *r, const struct raw_key *k, struct slice text)
+{
+    if (!r->passes)
+        return;
+    struct raw_pass *p = &r->pass[r->passes - 1];
+    *(k->arg ? &p->model : &p->type) = text;
+}
+
+static void item(struct raw *r, const struct raw_key *k, struct slice text)
+{
+    if (k->arg == 1)
+        r->items++;
+    else if (k->arg == 2)
+        raw_set(r, N_G_QUERIES, raw_get(r, N_G_QUERIES) + 1);
+    else if (slice_eq(text, SLICE("web_search_call")))
+        r->searches++;
+}
+
+/* Seconds if it looks like seconds: a fraction below 1000; else milliseconds. */
+static void put_latency(struct raw *r, struct slice text)
+{
+    uint64_t us;
+    bool fraction = slice_chr(text, '.') != SIZE_MAX;
+    if (json_decimal(text, 6, &us) && fraction && us < UINT64_C(1000000000))
+        raw_set(r, N_LATENCY_US, us);
+    else if (json_decimal(text, 3, &us))
+        raw_set(r, N_LATENCY_US, us);
+}
+
+static bool put_text(struct raw *r, const struct raw_key *k, enum json_type type,
+                     struct slice text)
+{
+    if (k->action == A_TIME ? type != JSON_STRING && type != JSON_NUMBER
+                            : type != JSON_STRING)
+        return false;
+    if (!text.n)
+        return false;
+    raw_str_set(r, k->arg, text);
+    return true;
+}
+
+/* False if the value is no count: it then stands for nothing at all. */
+static bool put_number(struct raw *r, const struct raw_key *k, struct slice text)
+{
+    uint64_t v;
+    bool counts = k->action != A_COST && k->action != A_SECONDS && k->action != A_MS;
+    if (counts ? !json_count(text, &v)
+               : !json_decimal(text, k->action == A_COST ? 12 : 3, &v))
+        return false;
+    switch ((enum raw_action)k->action) {
+    case A_COUNTER:
+        r->flags |= F_FLAT;
+        put(r, k->arg, v);
+        break;
+    case A_ADD:
+        raw_set(r, k->arg, raw_get(r, k->arg) + v);
+        break;
+    case A_PASS_NUM:
+        if (r->passes) {
+            r->pass[r->passes - 1].v[k->arg] = v;
+            r->pass[r->passes - 1].have |= (uint8_t)(1u << k->arg);
+        }
+        break;
+    case A_MODALITY_TOKENS:
+        r->modality_tokens = v;
+        break;
+    default:
+        put(r, k->arg, v);
+    }
+    return true;
+}
+
+bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
+                struct slice text)
+{
+    if (type == JSON_NULL || type == JSON_FALSE || (type == JSON_STRING && !text.n))
+        return false;
+    if (k->action != A_NUM)
+        r->flags |= k->see;
+    switch ((enum raw_action)k->action) {
+    case A_NONE:
+    case A_NEST:
+        return false;
+    case A_STR:
+    case A_TIME:
+        return put_text(r, k, type, text);
+    case A_STATUS:
+        put_status(r, k, type, text);
+        return type == JSON_STRING;
+    case A_FLAG:
+        return false;
+    case A_TEXT_OUT:
+        if (type == JSON_STRING)
+            r->text_out += text.n;
+        return false;
+    case A_TEXT_IN:
+        if (type == JSON_STRING)
+            r->text_in += text.n;
+        return false;
+    case A_PASS_STR:
+        pass_string(r, k, text);
+        return true;
+    case A_MODALITY:
+        r->modality = text.n ? text.p[0] : 0;
+        return false;
+    case A_ITEM:
+        item(r, k, text);
+        return false;
+    case A_LATENCY:
+        put_latency(r, text);
+        return false;
+    default:
+        if ((type == JSON_NUMBER || type == JSON_STRING) && put_number(r, k, text))
+            r->flags |= k->see;
+        return false;
+    }
+}
+
+void raw_enter(struct raw *r, const struct raw_key *k, enum json_type type)
+{
+    r->flags |= k->see;
+    if (k->sub == C_PASS && k->context != C_PASS)
+        r->passes = 0;
+    if (k->sub == C_PASS && type == JSON_OBJECT && r->passes < RAW_PASSES)
+        r->pass[r->passes++] = (struct raw_pass){ .have = 0 };
+    if (k->sub == C_IN_MODES || k->sub == C_OUT_MODES || k->sub == C_CACHE_MODES ||
+        k->sub == C_TTL) {
+        r->modality = 0;
+        r->modality_tokens = 0;
+    }
+    if (k->sub == C_QUERIES)
+        raw_clear(r, N_G_QUERIES);
+}
+
+/* One {modality, tokenCount} of Gemini, or {ttl, inputTokens} of Converse. */
+void raw_leave(struct raw *r, enum raw_context context, bool object)
+{
+    static const struct {
+        uint8_t context;
+        char modality;
+        uint8_t slot;
+    } lists[] = {
+        { C_IN_MODES, 'A', N_AUDIO_IN },
+        { C_IN_MODES, 'I', N_IMAGE_IN },
+        { C_IN_MODES, 'V', N_VIDEO_IN },
+        { C_CACHE_MODES, 'A', N_AUDIO_CACHED },
+        { C_OUT_MODES, 'A', N_AUDIO_OUT },
+        { C_OUT_MODES, 'I', N_IMAGE_OUT },
+        { C_TTL, '5', N_B_5M },
+        { C_TTL, '1', N_B_1H },
+    };
+    if (!object || !r->modality)
+        return;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i].context == context && lists[i].modality == r->modality)
+            raw_set(r, lists[i].slot, r->modality_tokens);
+}

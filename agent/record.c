@@ -1,0 +1,557 @@
+/*
+ * The record door: one pass over a JSON text in memory. Objects of the record are frames;
+ * the one whose own keys hold a provider's counters is a body, the frames around it give
+ * what the body does not say. Names are borrowed from the line, numbers are kept, all
+ * else is passed over without a look.
+ *
+ * This walk and the incremental one (walk.c) share the table of keys; it exists because a
+ * whole text can be read several times faster than a stream of pieces.
+ */
+#include "agent/engine.h"
+#include "agent/normalise.h"
+#include "common/instant.h"
+
+#include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+struct text {
+    struct extract *x;
+    const char *p, *end;
+    const char *why; /* set when the text is not JSON */
+    int frame;       /* the object at hand */
+    unsigned level;  /* of JSON inside strings */
+};
+
+/* --- bytes ----------------------------------------------------------------------------
+ */
+
+/* First '"' or '\\' at or after p. */
+static const char *quote_stop(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+    for (; end - p >= 16; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        int mask = _mm_movemask_epi8(
+            _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
+        if (mask)
+            return p + __builtin_ctz((unsigned)mask);
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
+/* First quote or bracket at or after p: what a passed-over value turns on. */
+static const char *bracket_stop(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    /* '[' and '{', ']' and '}' differ in one bit */
+    const __m128i quote = _mm_set1_epi8('"'), open = _mm_set1_epi8('{'),
+                  shut = _mm_set1_epi8('}'), bit = _mm_set1_epi8(0x20);
+    for (; end - p >= 16; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i up = _mm_or_si128(v, bit);
+        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(up, open), _mm_cmpeq_epi8(up, shut));
+        int mask = _mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, quote)));
+        if (mask)
+            return p + __builtin_ctz((unsigned)mask);
+    }
+#endif
+    while (p < end && *p != '"' && (*p | 0x20) != '{' && (*p | 0x20) != '}')
+        p++;
+    return p;
+}
+
+static bool bad(struct text *t, const char *why)
+{
+    t->why = why;
+    return false;
+}
+
+static void space(struct text *t)
+{
+    while (t->p < t->end && (unsigned char)*t->p <= ' ' &&
+           (*t->p == ' ' || *t->p == '\n' || *t->p == '\t' || *t->p == '\r'))
+        t->p++;
+}
+
+/* At an opening quote: *s gets what stands between the quotes, still escaped. */
+static inline bool string(struct text *t, struct slice *s, bool *escaped)
+{
+    const char *first = ++t->p, *p = quote_stop(first, t->end);
+    *escaped = false;
+    while (p < t->end && *p == '\\') {
+        *escaped = true;
+        p = p + 2 <= t->end ? quote_stop(p + 2, t->end) : t->end;
+    }
+    if (p >= t->end)
+        return bad(t, "a string does not end");
+    *s = slice_of(first, (size_t)(p - first));
+    t->p = p + 1;
+    return true;
+}
+
+/* At an opening bracket: behind the one that closes it. */
+static bool pass_container(struct text *t)
+{
+    size_t depth = 0;
+    for (const char *p = t->p; (p = bracket_stop(p, t->end)) < t->end;) {
+        if (*p == '"') {
+            struct slice s;
+            bool escaped;
+            t->p = p;
+            if (!string(t, &s, &escaped))
+                return false;
+            p = t->p;
+            continue;
+        }
+        bool open = (*p++ | 0x20) == '{';
+        depth += open ? 1 : (size_t)-1;
+        if (!depth) {
+            t->p = p;
+            return true;
+        }
+    }
+    return bad(t, "an object or array does not end");
+}
+
+/* A number or word: up to what cannot be part of one. */
+static enum json_type bare(struct text *t, struct slice *s)
+{
+    const char *first = t->p;
+    while (t->p < t->end && (unsigned char)*t->p > ' ' && *t->p != ',' && *t->p != '}' &&
+           *t->p != ']')
+        t->p++;
+    *s = slice_of(first, (size_t)(t->p - first));
+    if (*first == '-' || (*first >= '0' && *first <= '9'))
+        return JSON_NUMBER;
+    if (slice_eq(*s, SLICE("true")))
+        return JSON_TRUE;
+    if (slice_eq(*s, SLICE("false")))
+        return JSON_FALSE;
+    return slice_eq(*s, SLICE("null")) ? JSON_NULL : JSON_BAD;
+}
+
+/* The text of an escaped string, in the record's arena; empty if it cannot be had. */
+static struct slice unescape(struct text *t, struct slice raw)
+{
+    struct buf b = { .p = arena_alloc(&t->x->arena, raw.n + 1), .cap = raw.n + 1 };
+    b.limit = raw.n + 1; /* unescaped text is never longer: the buf does not grow */
+    if (!b.p || !json_unescape(raw, &b))
+        return (struct slice){ NULL, 0 };
+    return buf_slice(&b);
+}
+
+/* --- frames ---------------------------------------------------------------------------
+ */
+
+static bool frame_open(struct text *t)
+{
+    struct extract *x = t->x;
+    if (x->frames == ENGINE_FRAMES)
+        return false;
+    struct frame *f = &x->frame[x->frames];
+    raw_reset(&f->raw);
+    f->parent = t->frame;
+    f->call = f->part = false;
+    t->frame = (int)x->frames++;
+    return true;
+}
+
+/* Counters outside a usage object count as a call only beside a name or an output. */
+static bool flat_call(const struct raw *r)
+{
+    if (!normalise_has_usage(r))
+        return false;
+    if (raw_has(r, N_COMPLETION) || raw_has(r, N_OUTPUT) || raw_has(r, N_O_EVAL) ||
+        raw_has(r, N_G_CANDIDATES) || raw_has(r, N_L_PREDICTED) ||
+        raw_has(r, N_X_OUT_LAST) || raw_has(r, N_O_PROMPT))
+        return true;
+    return raw_str(r, S_MODEL).n || raw_str(r, S_PROVIDER).n;
+}
+
+/* What an outer object says, for a body inside it that does not say it. */
+static void inherit(struct raw *to, const struct raw *from)
+{
+    static const uint8_t names[] = { S_PROVIDER,   S_MODEL_REQUEST, S_APP,  S_ENVIRONMENT,
+                                     S_REQUEST_ID, S_METHOD,        S_PATH, S_HOST,
+                                     S_CREATED,    S_STATUS_TEXT };
+    for (size_t i = 0; i < sizeof names; i++)
+        if (!(to->have_str >> names[i] & 1) && from->have_str >> names[i] & 1)
+            raw_str_set(to, names[i], from->str[names[i]]);
+    if (!raw_str(to, S_MODEL_REQUEST).n && raw_str(from, S_MODEL).n)
+        raw_str_set(to, S_MODEL_REQUEST, raw_str(from, S_MODEL));
+    if (raw_str(from, S_TIME).n) /* the outermost time is the log's own */
+        raw_str_set(to, S_TIME, raw_str(from, S_TIME));
+    if (!raw_has(to, N_STATUS) && raw_has(from, N_STATUS))
+        raw_set(to, N_STATUS, from->num[N_STATUS]);
+    if (!raw_has(to, N_LATENCY_US) && raw_has(from, N_LATENCY_US))
+        raw_set(to, N_LATENCY_US, from->num[N_LATENCY_US]);
+    if (!raw_has(to, N_COST) && raw_has(from, N_COST))
+        raw_set(to, N_COST, from->num[N_COST]);
+    to->flags |= from->flags & F_SYNTHETIC;
+}
+
+/* An object ends: it is a body, or it surrounds some, or it is forgotten. */
+static void frame_close(struct text *t)
+{
+    struct extract *x = t->x;
+    size_t at = (size_t)t->frame;
+    struct frame *f = &x->frame[at];
+    bool native = f->raw.flags & F_USAGE;
+    bool inside = false;
+    t->frame = f->parent;
+    for (size_t i = at + 1; i < x->frames; i++)
+        inside |= x->frame[i].call && !x->frame[i].part;
+    if (native && inside)
+        for (size_t i = at + 1; i < x->frames; i++)
+            x->frame[i].part = true; /* parts of this call */
+    f->call = native || (!inside && (shape_of(&f->raw).judged || flat_call(&f->raw)));
+    for (size_t i = at + 1; i < x->frames; i++)
+        if (x->frame[i].call && !x->frame[i].part)
+            inherit(&x->frame[i].raw, &f->raw);
+    if (!f->call && !inside && at && at + 1 == x->frames)
+        x->frames--;
+}
+
+/* --- the walk -------------------------------------------------------------------------
+ */
+
+static bool walk(struct text *t);
+
+/* A string that may hold a JSON document: walked as if it stood there unquoted. */
+static void nested(struct text *t, struct slice s, bool escaped)
+{
+    if (t->level == ENGINE_NEST || s.n < 12)
+        return;
+    char c = slice_trim(slice_head(s, 16)).n ? slice_trim(slice_head(s, 16)).p[0] : 0;
+    if ((c != '{' && c != '[') || (slice_find(s, SLICE("okens")) == SIZE_MAX &&
+                                   slice_find(s, SLICE("usage")) == SIZE_MAX &&
+                                   slice_find(s, SLICE("Token")) == SIZE_MAX))
+        return;
+    if (escaped)
+        s = unescape(t, s);
+    struct text inner = {
+        .x = t->x, .p = s.p, .end = s.p + s.n, .frame = t->frame, .level = t->level + 1
+    };
+    walk(&inner); /* what is not JSON after all is text, and text is not looked at */
+    while (inner.frame != t->frame && inner.frame >= 0)
+        frame_close(&inner);
+}
+
+static bool scalar(struct text *t, const struct raw_key *k)
+{
+    struct raw *r = &t->x->frame[t->frame].raw;
+    struct slice s;
+    bool escaped = false;
+    enum json_type type = JSON_STRING;
+    if (*t->p == '"') {
+        if (!string(t, &s, &escaped))
+            return false;
+    } else if ((type = bare(t, &s)) == JSON_BAD) {
+        return bad(t, "a value was expected");
+    }
+    if (k->action == A_NONE && !k->see)
+        return true;
+    if (k->action == A_NEST && type == JSON_STRING) {
+        nested(t, s, escaped);
+        return true;
+    }
+    if (escaped && k->action != A_TEXT_OUT)
+        s = unescape(t, s);
+    raw_scalar(r, k, type, s);
+    return true;
+}
+
+struct level {
+    uint8_t context;
+    bool object;
+};
+
+/* Opens the container at t->p as level `depth`, or passes over it. */
+static bool container(struct text *t, const struct raw_key *k, struct level *stack,
+                      unsigned *depth)
+{
+    bool object = *t->p == '{';
+    unsigned sub = k->sub;
+    struct raw *r = t->frame >= 0 ? &t->x->frame[t->frame].raw : NULL;
+    if (r && (k->see || k->sub == C_PASS))
+        raw_enter(r, k, object ? JSON_OBJECT : JSON_ARRAY);
+    else if (r && (sub == C_IN_MODES || sub == C_OUT_MODES || sub == C_CACHE_MODES ||
+                   sub == C_TTL))
+        raw_enter(r, k, JSON_OBJECT);
+    if (sub == C_SKIP || *depth == ENGINE_DEPTH ||
+        (sub == C_ENV && object && !frame_open(t)))
+        return pass_container(t);
+    t->p++;
+    stack[(*depth)++] = (struct level){ (uint8_t)sub, object };
+    return true;
+}
+
+static void leave(struct text *t, struct level l)
+{
+    if (l.context == C_ENV && l.object)
+        frame_close(t);
+    else
+        raw_leave(&t->x->frame[t->frame].raw, l.context, l.object);
+}
+
+/* Behind the key and its colon. */
+static bool key(struct text *t, unsigned context, const struct raw_key **k)
+{
+    struct slice name;
+    bool escaped;
+    if (t->p == t->end || *t->p != '"')
+        return bad(t, "a key was expected");
+    if (!string(t, &name, &escaped))
+        return false;
+    *k = raw_find(&t->x->table, (enum raw_context)context, name);
+    if (t->p < t->end && *t->p != ':')
+        space(t);
+    if (t->p == t->end || *t->p != ':')
+        return bad(t, "':' was expected");
+    t->p++;
+    return true;
+}
+
+/* One document, objects of which are frames; t->p ends behind it. */
+static bool walk(struct text *t)
+{
+    struct level stack[ENGINE_DEPTH];
+    unsigned depth = 0;
+    space(t);
+    if (t->p == t->end || (*t->p != '{' && *t->p != '['))
+        return bad(t, "not an object or array");
+    if (!container(t, raw_element(C_ENV), stack, &depth))
+        return false;
+    for (bool first = true; depth;) {
+        struct level l = stack[depth - 1];
+        const struct raw_key *k;
+        space(t);
+        if (t->p == t->end)
+            return bad(t, "the text ends inside a value");
+        if (*t->p == (l.object ? '}' : ']')) {
+            t->p++;
+            leave(t, l);
+            depth--;
+            first = false;
+            continue;
+        }
+        if (!first) {
+            if (*t->p != ',')
+                return bad(t, "',' or a closing bracket was expected");
+            t->p++;
+            space(t);
+        }
+        first = false;
+        if (l.object) {
+            if (!key(t, l.context, &k))
+                return false;
+            space(t);
+        } else {
+            k = raw_element((enum raw_context)l.context);
+        }
+        if (t->p == t->end)
+            return bad(t, "the text ends inside a value");
+        if (*t->p == '{' || *t->p == '[') {
+            unsigned before = depth;
+            if (!container(t, k, stack, &depth))
+                return false;
+            first = depth > before;
+        } else if (t->frame < 0) { /* a scalar beside the objects of a top-level array */
+            struct slice s;
+            bool escaped;
+            if (*t->p == '"' ? !string(t, &s, &escaped) : bare(t, &s) == JSON_BAD)
+                return bad(t, "a value was expected");
+        } else if (!scalar(t, k)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- verdicts -------------------------------------------------------------------------
+ */
+
+/* provider_canonical with a memory of one: neighbouring lines are alike. */
+static struct slice canonical(struct extract *x, struct slice spelled)
+{
+    if (!spelled.n || spelled.n >= sizeof x->spelled)
+        return spelled;
+    if (!x->provider || !slice_eq(spelled, slice_of(x->spelled, x->spelled_n))) {
+        const char *name = provider_canonical(spelled);
+        if (!name)
+            return spelled;
+        memcpy(x->spelled, spelled.p, spelled.n);
+        x->spelled_n = spelled.n;
+        x->provider = name;
+    }
+    return slice_str(x->provider);
+}
+
+/* "host" of a log is often the machine that writes it: only known API hosts count. */
+static struct provider_hit route(struct extract *x, const struct raw *r,
+                                 struct slice provider)
+{
+    struct slice method = raw_str(r, S_METHOD), path = raw_str(r, S_PATH);
+    struct slice host = raw_str(r, S_HOST);
+    if (!path.n || (path.p[0] != '/' && slice_find(path, SLICE("://")) == SIZE_MAX))
+        return (struct provider_hit){ .surface = "" };
+    if (!method.n)
+        method = SLICE("POST");
+    struct provider_hit hit = host.n && provider_of_host(host, 0)
+                                  ? provider_match(method, host, 0, path)
+                                  : provider_match_named(method, provider, path);
+    if (hit.accounting == ACCOUNTING_NONE && !raw_str(r, S_METHOD).n)
+        hit.surface = "";
+    if (hit.model.n)
+        hit.model = slice_of(x->model, provider_decode(hit.model, x->model, RAW_TEXT));
+    return hit;
+}
+
+static void times(const struct raw *r, const struct extract_hint *hint, struct usage *u)
+{
+    if (!(raw_str(r, S_TIME).n && instant_parse(raw_str(r, S_TIME), &u->ts_ns)) &&
+        !(raw_str(r, S_CREATED).n && instant_parse(raw_str(r, S_CREATED), &u->ts_ns)))
+        u->ts_ns = hint->fallback_ts_ns;
+    if (raw_has(r, N_LATENCY_US) && r->num[N_LATENCY_US] < INT64_MAX)
+        u->total_us = (int64_t)r->num[N_LATENCY_US];
+}
+
+static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
+{
+    u->app = raw_str(r, S_APP);
+    u->environment = raw_str(r, S_ENVIRONMENT);
+    u->request_id = raw_str(r, S_REQUEST_ID);
+    u->tier = raw_str(r, S_TIER);
+    u->model_request =
+        raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
+    u->model = raw_str(r, S_MODEL).n ? raw_str(r, S_MODEL) : u->model_request;
+    u->region = hit.region;
+    if (r->flags & F_USAGE || r->have_str >> S_OBJECT & 1 || r->have_str >> S_TYPE & 1 ||
+        r->flags & F_CANDIDATES)
+        u->response_id = raw_str(r, S_ID);
+    else if (!u->request_id.n)
+        u->request_id = raw_str(r, S_ID);
+}
+
+static struct usage start(const struct raw *r, const struct extract_hint *hint)
+{
+    struct usage u;
+    usage_init(&u);
+    u.seen = SEEN_LOG;
+    u.status = (uint16_t)raw_get(r, N_STATUS);
+    times(r, hint, &u);
+    return u;
+}
+
+/* Judge one frame; false if it is no LLM call at all. */
+static bool judge(struct extract *x, struct raw *r, const struct extract_hint *hint,
+                  struct usage *u)
+{
+    struct slice spelled = raw_str(r, S_PROVIDER);
+    struct slice provider = canonical(x, spelled.n ? spelled : hint->provider);
+    struct shape shape = shape_of(r);
+    if (r->flags & F_SYNTHETIC || slice_eq(raw_str(r, S_MODEL), SLICE("<synthetic>")))
+        return false;
+    *u = start(r, hint);
+    struct provider_hit hit = route(x, r, provider);
+    if (*hit.surface && hit.accounting == ACCOUNTING_NONE && !normalise_has_usage(r))
+        return false;
+    if (!*hit.surface || hit.accounting == ACCOUNTING_NONE) {
+        hit.surface = shape.surface;
+        hit.accounting = shape.accounting;
+        hit.provider = NULL;
+    }
+    names(r, hit, u);
+    if (!hit.provider || !strcmp(hit.provider, "compat"))
+        u->provider = provider.n     ? provider
+                      : hit.provider ? slice_str(hit.provider)
+                                     : slice_str(provider_of_model(u->model));
+    else
+        u->provider = slice_str(hit.provider);
+    u->surface = slice_str(hit.surface);
+    bool usage = hit.accounting != ACCOUNTING_FREE && normalise(r, u->provider, u);
+    judge_outcome(r, hit, usage, false, u);
+    if (usage)
+        u->usage_source = r->flags & F_USAGE ? SOURCE_JSON : SOURCE_LOG;
+    u->quality =
+        u->accounting == ACCOUNTING_CALL && !usage ? QUALITY_MISSING : QUALITY_EXACT;
+    return true;
+}
+
+/* A chunk of a stream in a debug log says nothing before its usage comes. */
+static bool is_chunk(const struct raw *r)
+{
+    return !normalise_has_usage(r) &&
+           (slice_eq(raw_str(r, S_OBJECT), SLICE("chat.completion.chunk")) ||
+            slice_starts(raw_str(r, S_TYPE), SLICE("response.")));
+}
+
+static size_t emit_passes(struct raw *r, const struct usage *main, usage_fn *emit,
+                          void *arg)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < r->passes; i++) {
+        if (!normalise_pass_is_extra(&r->pass[i]))
+            continue;
+        struct usage u = *main;
+        memset(u.v, 0, sizeof u.v);
+        u.have = 0;
+        u.check = CHECK_NO_TOTAL;
+        if (r->pass[i].model.n)
+            u.model = r->pass[i].model;
+        normalise_pass(&r->pass[i], &u);
+        emit(arg, &u);
+        n++;
+    }
+    return n;
+}
+
+/* A record without a body is still a request if it names method, path and API. */
+static bool bodiless(const struct raw *r)
+{
+    return raw_str(r, S_METHOD).n && raw_str(r, S_PATH).n;
+}
+
+size_t extract_record(struct extract *x, struct slice json,
+                      const struct extract_hint *hint, usage_fn *emit, void *arg,
+                      const char **why)
+{
+    struct text t = { .x = x, .p = json.p, .end = json.p + json.n, .frame = -1 };
+    size_t n = 0;
+    bool calls = false;
+    *why = NULL;
+    x->frames = 0;
+    if (!x->frame && !(x->frame = malloc(ENGINE_FRAMES * sizeof *x->frame))) {
+        *why = "out of memory";
+        return 0;
+    }
+    if (x->arena.used)
+        arena_reset(&x->arena);
+    if (walk(&t)) {
+        space(&t);
+        if (t.p != t.end)
+            bad(&t, "text after the document");
+    }
+    if (t.why) {
+        *why = t.why;
+        return 0;
+    }
+    for (size_t i = 0; i < x->frames; i++)
+        calls |= x->frame[i].call && !x->frame[i].part;
+    for (size_t i = 0; i < x->frames; i++) {
+        struct frame *f = &x->frame[i];
+        struct usage u;
+        bool wanted = f->call ? !f->part : !calls && f->parent < 0 && bodiless(&f->raw);
+        if (!wanted || is_chunk(&f->raw) || !judge(x, &f->raw, hint, &u))
+            continue;
+        emit(arg, &u);
+        n += 1 + emit_passes(&f->raw, &u, emit, arg);
+    }
+    return n;
+}
