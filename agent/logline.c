@@ -1,0 +1,451 @@
+/* Lines of one file to judged calls: see logline.h. */
+#include "agent/logline.h"
+
+#include <stdlib.h>
+
+#include "agent/logtext.h"
+#include "agent/needle.h"
+#include "agent/unwrap.h"
+#include "common/instant.h"
+#include "common/json.h"
+
+enum {
+    JOIN_MAX = 1 << 20, /* longest line put together from pieces */
+    NAME_MAX_ = 200,
+    LOOKS = 16, /* records after which the inner format is taken as known */
+};
+
+static const struct {
+    const char *name, *help;
+} formats[LOGFORMAT_N] = {
+#define LOGFORMAT(id, name, help) [LOGFORMAT_##id] = { name, help },
+#include "agent/logformat.def"
+};
+
+/* A stream of a wrapped file: the pieces of a line that has not ended. */
+struct stream {
+    struct buf text;
+    bool waiting, overflow;
+    uint64_t offset, number; /* of the first piece */
+    uint64_t done;           /* lines of this stream before here have been judged */
+};
+
+struct logline {
+    struct extract *x;
+    struct needle needle;
+    enum logformat configured, format;
+    enum logformat wrap; /* docker, cri, or auto: not wrapped */
+    char provider[NAME_MAX_], app[NAME_MAX_], environment[NAME_MAX_];
+    struct slice provider_s, app_s, environment_s;
+    int64_t mtime_ns, last_ns;
+    struct stream stream[UNWRAP_STREAMS];
+    struct buf scratch;      /* a line unescaped, or pairs as JSON */
+    uint64_t offset, number; /* of the record in hand */
+    unsigned looks;
+    struct logline_stats stats;
+};
+
+/* What the emit wrapper needs while one line is judged. */
+struct judging {
+    struct logline *l;
+    int64_t line_ns; /* time that the line says around its record */
+    usage_fn *emit;
+    void *arg;
+};
+
+const char *logformat_name(enum logformat f)
+{
+    return (unsigned)f < LOGFORMAT_N ? formats[f].name : "";
+}
+
+const char *logformat_help(enum logformat f)
+{
+    return (unsigned)f < LOGFORMAT_N ? formats[f].help : "";
+}
+
+bool logformat_parse(struct slice name, enum logformat *out)
+{
+    for (unsigned f = 0; f < LOGFORMAT_N; f++) {
+        if (slice_eq(name, slice_str(formats[f].name))) {
+            *out = (enum logformat)f;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct slice keep(char *to, struct slice s)
+{
+    s = slice_head(s, NAME_MAX_);
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return slice_of(to, s.n);
+}
+
+static void set_format(struct logline *l, enum logformat f)
+{
+    l->format = f;
+    if (f == LOGFORMAT_docker || f == LOGFORMAT_cri)
+        l->wrap = f;
+}
+
+struct logline *logline_new(struct extract *x, const struct logline_options *opt)
+{
+    struct logline *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->x = x;
+    needle_init(&l->needle);
+    l->configured = opt->format;
+    set_format(l, opt->format);
+    l->provider_s = keep(l->provider, opt->provider);
+    l->app_s = keep(l->app, opt->app);
+    l->environment_s = keep(l->environment, opt->environment);
+    l->mtime_ns = opt->mtime_ns;
+    l->last_ns = USAGE_NO_TIME;
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        l->stream[i].text.limit = JOIN_MAX;
+    return l;
+}
+
+void logline_free(struct logline *l)
+{
+    if (!l)
+        return;
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        buf_release(&l->stream[i].text);
+    buf_release(&l->scratch);
+    free(l);
+}
+
+/* --- the first block ------------------------------------------------------------------
+ */
+
+static const struct {
+    struct slice magic;
+    const char *what;
+} magics[] = {
+#define M(magic, what)                                                                   \
+    {                                                                                    \
+        { magic, sizeof(magic) - 1 }, what                                               \
+    }
+    M("\x1f\x8b", "gzip data"),
+    M("\x28\xb5\x2f\xfd", "zstd data"),
+    M("BZh", "bzip2 data"),
+    M("\xfd"
+      "7zXZ",
+      "xz data"),
+    M("PK\x03\x04", "zip data"),
+    M("SQLite format 3", "an SQLite database"),
+    M("\x7f"
+      "ELF",
+      "a program"),
+    M("\xff\xfe", "UTF-16 text"),
+    M("\xfe\xff", "UTF-16 text"),
+    M("\xd4\xc3\xb2\xa1", "a packet capture"),
+    M("\x4d\x3c\xb2\xa1", "a packet capture"),
+    M("\x0a\x0d\x0d\x0a", "a packet capture"),
+#undef M
+};
+
+static const char *not_text(struct slice block)
+{
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (slice_starts(block, magics[i].magic))
+            return magics[i].what;
+    struct slice look = slice_head(block, 8192);
+    size_t odd = 0;
+    for (size_t i = 0; i < look.n; i++) {
+        unsigned char c = (unsigned char)look.p[i];
+        odd += c < 32 && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != 27;
+    }
+    return odd > look.n / 16 ? "binary data" : NULL;
+}
+
+enum lines_need logline_sniff(struct logline *l, struct slice block, const char **reason)
+{
+    struct slice line, rest = block;
+    struct unwrapped u;
+    *reason = not_text(block);
+    if (l->configured != LOGFORMAT_auto || *reason)
+        return logline_need(l);
+    for (unsigned looks = 0; looks < 4 && rest.n; looks++) {
+        if (!slice_cut(rest, '\n', &line, &rest))
+            break; /* not whole */
+        line = slice_trim(line);
+        if (unwrap_cri(line, &u))
+            set_format(l, LOGFORMAT_cri);
+        else if (slice_starts(line, SLICE("{\"log\":\"")) && unwrap_docker(line, &u))
+            set_format(l, LOGFORMAT_docker);
+    }
+    return logline_need(l);
+}
+
+enum lines_need logline_need(const struct logline *l)
+{
+    return l->wrap == LOGFORMAT_auto ? LINES_USAGE : LINES_ALL;
+}
+
+/* --- judging --------------------------------------------------------------------------
+ */
+
+static void on_usage(void *arg, const struct usage *judged)
+{
+    struct judging *j = arg;
+    struct logline *l = j->l;
+    struct usage u = *judged;
+    if (u.app.n == 0)
+        u.app = l->app_s;
+    if (u.environment.n == 0)
+        u.environment = l->environment_s;
+    if (u.ts_ns != USAGE_NO_TIME) {
+        l->last_ns = u.ts_ns;
+    } else {
+        u.ts_ns = l->last_ns != USAGE_NO_TIME ? l->last_ns : l->mtime_ns;
+        l->stats.time_guessed++;
+    }
+    u.seen = SEEN_LOG;
+    l->stats.records += u.accounting != ACCOUNTING_NONE;
+    j->emit(j->arg, &u);
+}
+
+static size_t record(struct judging *j, struct slice json, const char **why)
+{
+    struct extract_hint hint = { j->l->provider_s, j->line_ns };
+    return extract_record(j->l->x, json, &hint, on_usage, j, why);
+}
+
+/* A line that does not begin as JSON: JSON inside of it, else its key=value pairs. */
+static size_t text_record(struct judging *j, struct slice text, const char **why)
+{
+    struct slice json;
+    size_t n = 0;
+    int64_t ns;
+    if (instant_prefix(text, &ns))
+        j->line_ns = ns;
+    *why = "no JSON and no key=value pairs";
+    if (logtext_json(text, &j->l->scratch, &json))
+        n = record(j, json, why);
+    if (n == 0 && logtext_pairs(text, &j->l->scratch))
+        n = record(j, buf_slice(&j->l->scratch), why);
+    return n;
+}
+
+/* Session files name themselves in every line of theirs. */
+static void look(struct logline *l, struct slice text)
+{
+    l->looks++;
+    if (slice_find(text, SLICE("\"sessionId\":\"")) != SIZE_MAX &&
+        slice_find(text, SLICE("\"parentUuid\":")) != SIZE_MAX)
+        l->format = LOGFORMAT_claude_code;
+    else if (text.p[0] == '{')
+        l->format = LOGFORMAT_json;
+}
+
+/* Judge one line of the application. */
+static void judge(struct judging *j, struct slice text, bool squeezed)
+{
+    struct logline *l = j->l;
+    const char *why = NULL;
+    text = slice_trim(text);
+    if (text.n == 0)
+        return;
+    if (j->line_ns != USAGE_NO_TIME)
+        l->last_ns = j->line_ns;
+    bool json = text.p[0] == '{' || text.p[0] == '[';
+    size_t n = json ? record(j, text, &why) : text_record(j, text, &why);
+    if (n && l->looks < LOOKS && l->configured == LOGFORMAT_auto &&
+        l->wrap == LOGFORMAT_auto)
+        look(l, text);
+    if (n)
+        return;
+    if (squeezed)
+        l->stats.too_long++;
+    else if (why && json)
+        l->stats.not_json++;
+    else
+        l->stats.no_record++;
+}
+
+/* --- wrapped files --------------------------------------------------------------------
+ */
+
+static void add_piece(struct stream *s, const struct unwrapped *u)
+{
+    if (s->overflow)
+        return;
+    if (u->escaped)
+        json_unescape(u->text, &s->text);
+    else
+        buf_add(&s->text, u->text);
+    if (s->text.st != ST_OK) {
+        s->overflow = true;
+        buf_release(&s->text);
+        s->text.limit = JOIN_MAX;
+    }
+}
+
+/* The pieces of a line are together (or never will be). */
+static void end_line(struct judging *j, struct stream *s)
+{
+    struct logline *l = j->l;
+    l->offset = s->offset;
+    l->number = s->number;
+    if (s->overflow)
+        l->stats.too_long++;
+    else if (needle_find(&l->needle, buf_slice(&s->text), 0) != SIZE_MAX)
+        judge(j, buf_slice(&s->text), false);
+    s->waiting = s->overflow = false;
+    if (s->text.cap > JOIN_MAX / 8)
+        buf_release(&s->text); /* a rare long line does not keep its memory */
+    buf_reset(&s->text);
+    s->text.limit = JOIN_MAX;
+}
+
+static void feed_wrapped(struct judging *j, const struct unwrapped *u, uint64_t offset,
+                         uint64_t number)
+{
+    struct logline *l = j->l;
+    struct stream *s = &l->stream[u->stream];
+    if (offset < s->done)
+        return; /* read again for the other stream's sake */
+    j->line_ns = u->ts_ns;
+    if (!s->waiting) {
+        s->offset = offset;
+        s->number = number;
+    }
+    if (u->partial) {
+        s->waiting = true;
+        add_piece(s, u);
+        return;
+    }
+    s->done = offset + 1;
+    if (s->waiting || needle_find(&l->needle, u->text, 0) != SIZE_MAX) {
+        add_piece(s, u);
+        end_line(j, s);
+    } else if (u->ts_ns != USAGE_NO_TIME) {
+        l->last_ns = u->ts_ns;
+    }
+}
+
+/* --- feeding --------------------------------------------------------------------------
+ */
+
+static void feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
+                 bool squeezed, usage_fn *emit, void *arg)
+{
+    struct judging j = { l, USAGE_NO_TIME, emit, arg };
+    struct unwrapped u;
+    l->stats.lines++;
+    bool wrapped = l->wrap == LOGFORMAT_docker ? unwrap_docker(line, &u)
+                   : l->wrap == LOGFORMAT_cri  ? unwrap_cri(line, &u)
+                                               : false;
+    if (wrapped) {
+        feed_wrapped(&j, &u, offset, number);
+        return;
+    }
+    l->offset = offset;
+    l->number = number;
+    if (l->wrap == LOGFORMAT_auto || needle_find(&l->needle, line, 0) != SIZE_MAX)
+        judge(&j, line, squeezed);
+}
+
+void logline_feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
+                  usage_fn *emit, void *arg)
+{
+    feed(l, line, offset, number, false, emit, arg);
+}
+
+void logline_feed_line(struct logline *l, const struct line *line, usage_fn *emit,
+                       void *arg)
+{
+    feed(l, line->text, line->offset, line->number, line->squeezed, emit, arg);
+}
+
+void logline_finish(struct logline *l, usage_fn *emit, void *arg)
+{
+    struct judging j = { l, USAGE_NO_TIME, emit, arg };
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
+        if (!l->stream[i].waiting)
+            continue;
+        l->stats.torn++;
+        end_line(&j, &l->stream[i]);
+    }
+}
+
+uint64_t logline_record_offset(const struct logline *l)
+{
+    return l->offset;
+}
+
+uint64_t logline_record_number(const struct logline *l)
+{
+    return l->number;
+}
+
+enum logformat logline_format(const struct logline *l)
+{
+    return l->format;
+}
+
+const struct logline_stats *logline_stats(const struct logline *l)
+{
+    return &l->stats;
+}
+
+/* --- restart --------------------------------------------------------------------------
+ */
+
+uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
+{
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        if (l->stream[i].waiting && l->stream[i].offset < next_offset)
+            next_offset = l->stream[i].offset;
+    return next_offset;
+}
+
+/* "1 FORMAT WRAP LAST_NS DONE DONE": version first, decimal, one blank between. */
+void logline_save(const struct logline *l, struct buf *out)
+{
+    buf_addf(out, "1 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
+    buf_addi(out, l->last_ns);
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
+        buf_addc(out, ' ');
+        buf_addu(out, l->stream[i].done);
+    }
+}
+
+enum status logline_load(struct logline *l, struct slice state)
+{
+    struct slice word;
+    enum logformat format, wrap;
+    int64_t last;
+    uint64_t done[UNWRAP_STREAMS];
+    if (!slice_cut(state, ' ', &word, &state) || !slice_eq(word, SLICE("1")))
+        return ST_BAD;
+    slice_cut(state, ' ', &word, &state);
+    if (!logformat_parse(word, &format))
+        return ST_BAD;
+    slice_cut(state, ' ', &word, &state);
+    if (!logformat_parse(word, &wrap) ||
+        (wrap != LOGFORMAT_auto && wrap != LOGFORMAT_docker && wrap != LOGFORMAT_cri))
+        return ST_BAD;
+    slice_cut(state, ' ', &word, &state);
+    if (!slice_i64(word, &last))
+        return ST_BAD;
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
+        slice_cut(state, ' ', &word, &state);
+        if (!slice_u64(word, &done[i]))
+            return ST_BAD;
+    }
+    if (state.n)
+        return ST_BAD;
+    if (l->configured == LOGFORMAT_auto) {
+        l->format = format;
+        l->wrap = wrap;
+    }
+    l->last_ns = last;
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        l->stream[i].done = done[i];
+    return ST_OK;
+}

@@ -1,0 +1,625 @@
+/* The scan command: see scan.h. */
+#include "agent/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/scan_out.h"
+#include "agent/unpack.h"
+#include "common/arena.h"
+#include "common/instant.h"
+
+enum {
+    WINDOW = 65536,            /* calls remembered for repeats */
+    WINDOW_SESSIONS = 1 << 20, /* with session files: forks repeat calls far apart */
+    PROBLEMS = 200,            /* most that are listed one by one */
+    NAMES = 4 << 20,           /* bytes of paths in the problem list */
+    OUT = 64 << 10,
+};
+
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_CALLS };
+
+struct options {
+    enum output output;
+    bool all, no_dedup, progress;
+    enum logformat format;
+    const char *prices, *provider;
+    int64_t from_ns, to_ns; /* [from, to) */
+    uint64_t window;
+};
+
+struct scan {
+    const struct options *opt;
+    struct extract *x;
+    struct lines *lines;
+    struct dedup *dedup;
+    struct price_book *book;
+    struct tally *tally;
+    struct logline *logline; /* of the file in hand */
+    const char *path;
+    struct buf out;
+    bool out_failed;
+    struct scan_report report;
+    struct arena names;
+    struct scan_problem problems[PROBLEMS];
+    size_t n_problems;
+    struct seen_files { /* open addressing; capacity is a power of two */
+        struct file_id {
+            dev_t dev;
+            ino_t ino;
+            bool used;
+        } * at;
+        size_t n, capacity;
+    } seen;
+    int64_t shown_ms; /* when progress was written last; 0: not yet */
+    int64_t started_ms;
+    uint64_t total_bytes, done_bytes; /* as stored, for progress */
+};
+
+/* --- output ---------------------------------------------------------------------------
+ */
+
+static void flush(struct scan *s)
+{
+    const char *p = s->out.p;
+    for (size_t left = s->out.n; left && !s->out_failed;) {
+        ssize_t n = write(STDOUT_FILENO, p, left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            fprintf(stderr, "breakeven-agent scan: cannot write: %s\n", strerror(errno));
+            s->out_failed = true;
+            break;
+        }
+        p += n;
+        left -= (size_t)n;
+    }
+    buf_reset(&s->out);
+}
+
+static void problem(struct scan *s, const char *why)
+{
+    if (s->n_problems == PROBLEMS)
+        return;
+    struct slice path = arena_dup(&s->names, slice_str(s->path));
+    struct slice reason = arena_dup(&s->names, slice_str(why));
+    if (path.p && reason.p)
+        s->problems[s->n_problems++] = (struct scan_problem){ path.p, reason.p };
+}
+
+static void unreadable(struct scan *s, const char *why)
+{
+    s->report.unreadable++;
+    problem(s, why);
+    if (s->opt->output != OUTPUT_TABLE)
+        fprintf(stderr, "breakeven-agent scan: %s: %s\n", s->path, why);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void progress(struct scan *s, uint64_t in_file)
+{
+    int64_t now = s->opt->progress ? now_ms() : 0;
+    if (!s->opt->progress || now - s->started_ms < 1000 || now - s->shown_ms < 250)
+        return;
+    uint64_t done = s->done_bytes + in_file;
+    fprintf(stderr, "\r\033[K");
+    if (s->total_bytes >= done && s->total_bytes)
+        fprintf(stderr, "%3.0f %%  ", 100.0 * (double)done / (double)s->total_bytes);
+    fprintf(stderr, "%.1f MB, %llu records, file %llu", (double)done / 1e6,
+            (unsigned long long)s->report.log.records +
+                (s->logline ? (unsigned long long)logline_stats(s->logline)->records : 0),
+            (unsigned long long)s->report.files + 1);
+    s->shown_ms = now;
+}
+
+static void progress_end(struct scan *s)
+{
+    if (s->shown_ms)
+        fprintf(stderr, "\r\033[K");
+}
+
+/* --- one record -----------------------------------------------------------------------
+ */
+
+static void print_call(struct scan *s, const struct usage *u, enum dedup_verdict verdict)
+{
+    bool priceable = u->accounting == ACCOUNTING_CALL && u->have != 0;
+    struct price_cost cost = { .priced = false };
+    if (priceable)
+        cost = tally_cost(s->tally, u);
+    struct scan_call call = { .u = u,
+                              .verdict = verdict,
+                              .cost = priceable ? &cost : NULL,
+                              .file = slice_str(s->path),
+                              .line = logline_record_number(s->logline) };
+    scan_out_call(&call, &s->out);
+    if (s->out.n >= OUT)
+        flush(s);
+}
+
+static void on_record(void *arg, const struct usage *judged)
+{
+    struct scan *s = arg;
+    struct usage u = *judged;
+    bool calls = s->opt->output == OUTPUT_CALLS;
+    if (u.ts_ns != USAGE_NO_TIME &&
+        (u.ts_ns < s->opt->from_ns || u.ts_ns >= s->opt->to_ns)) {
+        s->report.outside++;
+        return;
+    }
+    if (u.accounting == ACCOUNTING_NONE) {
+        if (calls && s->opt->all)
+            print_call(s, &u, DEDUP_NEW);
+        return;
+    }
+    enum dedup_verdict verdict = s->dedup ? dedup_judge(s->dedup, &u) : DEDUP_NEW;
+    if (verdict == DEDUP_NEW)
+        s->report.accountings[u.accounting]++;
+    if (u.accounting == ACCOUNTING_CALL && verdict != DEDUP_AGAIN && !calls &&
+        tally_add(s->tally, &u) != ST_OK)
+        s->report.lost++;
+    if (calls)
+        print_call(s, &u, verdict);
+}
+
+static void on_line(void *arg, const struct line *line)
+{
+    struct scan *s = arg;
+    logline_feed_line(s->logline, line, on_record, s);
+}
+
+/* --- one file -------------------------------------------------------------------------
+ */
+
+static void add_stats(struct scan *s)
+{
+    const struct logline_stats *from = logline_stats(s->logline);
+    struct logline_stats *to = &s->report.log;
+    to->lines += from->lines;
+    to->records += from->records;
+    to->not_json += from->not_json;
+    to->no_record += from->no_record;
+    to->too_long += from->too_long;
+    to->torn += from->torn;
+    to->time_guessed += from->time_guessed;
+}
+
+/* Read all of `u` through lines and logline. */
+static void scan_bytes(struct scan *s, struct unpack *u)
+{
+    const char *reason = NULL;
+    bool first = true;
+    enum status st;
+    size_t room, n;
+    lines_begin(s->lines, logline_need(s->logline), 0, 1);
+    for (;;) {
+        char *p = lines_room(s->lines, &room);
+        st = unpack_read(u, p, room < LINES_BLOCK ? room : LINES_BLOCK, &n);
+        if (st != ST_OK)
+            break;
+        if (first)
+            lines_set_need(s->lines, logline_sniff(s->logline, slice_of(p, n), &reason));
+        first = false;
+        if (reason) {
+            s->report.not_text++;
+            problem(s, reason);
+            return;
+        }
+        lines_take(s->lines, n, on_line, s);
+        if (s->dedup && logline_format(s->logline) == LOGFORMAT_claude_code)
+            dedup_widen(s->dedup, s->opt->window > WINDOW_SESSIONS ? 0 : WINDOW_SESSIONS);
+        progress(s, unpack_taken(u));
+    }
+    lines_finish(s->lines, on_line, s);
+    logline_finish(s->logline, on_record, s);
+    if (st != ST_END)
+        unreadable(s, unpack_why(u));
+}
+
+static void scan_fd(struct scan *s, int fd, const struct stat *st)
+{
+    struct logline_options lo = { .format = s->opt->format,
+                                  .provider = slice_str(s->opt->provider),
+                                  .mtime_ns = USAGE_NO_TIME };
+    if (S_ISREG(st->st_mode))
+        lo.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    struct unpack *u = unpack_new(fd);
+    s->logline = logline_new(s->x, &lo);
+    if (u && s->logline) {
+        scan_bytes(s, u);
+        add_stats(s);
+        s->done_bytes += unpack_taken(u);
+        s->report.files++;
+    } else {
+        unreadable(s, "out of memory");
+    }
+    logline_free(s->logline);
+    s->logline = NULL;
+    unpack_free(u);
+}
+
+static bool file_set_grow(struct seen_files *f)
+{
+    struct seen_files old = *f;
+    f->capacity = old.capacity ? old.capacity * 2 : 64;
+    f->at = calloc(f->capacity, sizeof *f->at);
+    if (!f->at) {
+        *f = old;
+        return false;
+    }
+    for (size_t i = 0; i < old.capacity; i++) {
+        size_t at = (size_t)old.at[i].ino & (f->capacity - 1);
+        while (old.at[i].used && f->at[at].used)
+            at = (at + 1) & (f->capacity - 1);
+        if (old.at[i].used)
+            f->at[at] = old.at[i];
+    }
+    free(old.at);
+    return true;
+}
+
+/* Has this file been read under another name? Links would count their calls again. */
+static bool seen_before(struct scan *s, const struct stat *st)
+{
+    struct seen_files *f = &s->seen;
+    if (f->n * 2 >= f->capacity && !file_set_grow(f))
+        return false;
+    size_t at = (size_t)st->st_ino & (f->capacity - 1);
+    for (; f->at[at].used; at = (at + 1) & (f->capacity - 1))
+        if (f->at[at].ino == st->st_ino && f->at[at].dev == st->st_dev)
+            return true;
+    f->at[at].used = true;
+    f->at[at].ino = st->st_ino;
+    f->at[at].dev = st->st_dev;
+    f->n++;
+    return false;
+}
+
+static void scan_file(struct scan *s, const char *path)
+{
+    struct stat st;
+    s->path = path;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        unreadable(s, strerror(errno));
+    else if (!seen_before(s, &st))
+        scan_fd(s, fd, &st);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void scan_stdin(struct scan *s)
+{
+    struct stat st = { 0 };
+    s->path = "-";
+    fstat(STDIN_FILENO, &st);
+    scan_fd(s, STDIN_FILENO, &st);
+}
+
+/* --- paths ----------------------------------------------------------------------------
+ */
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+typedef void path_fn(struct scan *s, FTSENT *e);
+
+/* Every path and what lies below it, sorted, links followed. */
+static void walk(struct scan *s, char **paths, path_fn *fn)
+{
+    for (; *paths; paths++) {
+        char *one[] = { *paths, NULL };
+        if (strcmp(*paths, "-") == 0) {
+            fn(s, NULL);
+            continue;
+        }
+        FTS *f = fts_open(one, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+        for (FTSENT *e; f && (e = fts_read(f));)
+            fn(s, e);
+        if (f)
+            fts_close(f);
+    }
+}
+
+static void add_size(struct scan *s, FTSENT *e)
+{
+    if (e && e->fts_info == FTS_F)
+        s->total_bytes += (uint64_t)e->fts_statp->st_size;
+}
+
+static void visit(struct scan *s, FTSENT *e)
+{
+    if (!e) {
+        scan_stdin(s);
+        return;
+    }
+    s->path = e->fts_path;
+    switch (e->fts_info) {
+    case FTS_F:
+        scan_file(s, e->fts_path);
+        break;
+    case FTS_DEFAULT: /* a pipe named by the user is read, one found in a folder is not */
+        if (e->fts_level == 0)
+            scan_file(s, e->fts_path);
+        break;
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        unreadable(s, strerror(e->fts_errno));
+        break;
+    case FTS_SLNONE:
+        unreadable(s, "a link to nothing");
+        break;
+    default: /* folders before and after, loops */
+        break;
+    }
+}
+
+/* --- command line ---------------------------------------------------------------------
+ */
+
+static void help(FILE *to)
+{
+    fputs("usage: breakeven-agent scan [options] PATH...\n"
+          "\n"
+          "Counts the LLM calls in log files: calls, tokens and cost by day and model.\n"
+          "PATH is a file, a folder (all files below it) or - for standard input; gzip "
+          "and\n"
+          "zstd are unpacked. Nothing is stored, nothing leaves this machine.\n"
+          "\n"
+          "Output (a table without these):\n"
+          "  --json            one JSON object: rows, totals, what was read and skipped\n"
+          "  --csv             the rows as CSV\n"
+          "  --calls           one JSON line per judged record, in order\n"
+          "  --all             with --calls: records that are no LLM calls too\n"
+          "\n"
+          "What is read:\n"
+          "  --format NAME     the log format, instead of looking (below)\n"
+          "  --provider NAME   provider of records that do not name theirs\n"
+          "  --from DATE       from this UTC day on (2026-11-02)\n"
+          "  --to DATE         up to and with this UTC day\n"
+          "  --no-dedup        count every record, repeats of the same call too\n"
+          "  --window N        calls remembered to find repeats (65536)\n"
+          "\n"
+          "Prices and progress:\n"
+          "  --prices FILE     price book to use instead of the built-in one\n"
+          "  --progress        show progress on standard error (default on a terminal)\n"
+          "  --no-progress     do not\n"
+          "  -h, --help        this text\n"
+          "\n"
+          "Formats:\n",
+          to);
+    for (unsigned f = 0; f < LOGFORMAT_N; f++)
+        fprintf(to, "  %-16s  %s\n", logformat_name((enum logformat)f),
+                logformat_help((enum logformat)f));
+    fputs("\n"
+          "Exit status: 0 done, 1 something could not be read, 2 wrong usage.\n"
+          "\n"
+          "Examples:\n"
+          "  breakeven-agent scan /var/log/app\n"
+          "  breakeven-agent scan --from 2026-11-01 --csv ~/.claude/projects > nov.csv\n"
+          "  kubectl logs deploy/api | breakeven-agent scan -\n",
+          to);
+}
+
+static int wrong(const char *fmt, const char *what)
+{
+    fputs("breakeven-agent scan: ", stderr);
+    fprintf(stderr, fmt, what);
+    fputs("\nTry 'breakeven-agent scan --help'.\n", stderr);
+    return 2;
+}
+
+enum option_id {
+    O_JSON = 256,
+    O_CSV,
+    O_CALLS,
+    O_ALL,
+    O_FORMAT,
+    O_PROVIDER,
+    O_FROM,
+    O_TO
+};
+enum { O_NO_DEDUP = 300, O_WINDOW, O_PRICES, O_PROGRESS, O_NO_PROGRESS };
+
+static const struct option long_options[] = {
+    { "json", no_argument, NULL, O_JSON },
+    { "csv", no_argument, NULL, O_CSV },
+    { "calls", no_argument, NULL, O_CALLS },
+    { "all", no_argument, NULL, O_ALL },
+    { "format", required_argument, NULL, O_FORMAT },
+    { "provider", required_argument, NULL, O_PROVIDER },
+    { "from", required_argument, NULL, O_FROM },
+    { "to", required_argument, NULL, O_TO },
+    { "no-dedup", no_argument, NULL, O_NO_DEDUP },
+    { "window", required_argument, NULL, O_WINDOW },
+    { "prices", required_argument, NULL, O_PRICES },
+    { "progress", no_argument, NULL, O_PROGRESS },
+    { "no-progress", no_argument, NULL, O_NO_PROGRESS },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
+};
+
+/* One option; 0, or an exit code plus one (help ends with 0). */
+static int take_option(struct options *o, int c)
+{
+    struct slice arg = slice_str(optarg);
+    switch (c) {
+    case O_JSON:
+    case O_CSV:
+    case O_CALLS:
+        if (o->output != OUTPUT_TABLE)
+            return 1 + wrong("choose one of %s", "--json, --csv, --calls");
+        o->output = (enum output)(OUTPUT_JSON + (c - O_JSON));
+        return 0;
+    case O_ALL:
+        o->all = true;
+        return 0;
+    case O_FORMAT:
+        if (logformat_parse(arg, &o->format))
+            return 0;
+        return 1 + wrong("unknown format '%s'", optarg);
+    case O_PROVIDER:
+        o->provider = optarg;
+        return 0;
+    case O_FROM:
+        if (instant_day(arg, &o->from_ns))
+            return 0;
+        return 1 + wrong("--from: '%s' is not a date like 2026-11-02", optarg);
+    case O_TO:
+        if (!instant_day(arg, &o->to_ns))
+            return 1 + wrong("--to: '%s' is not a date like 2026-11-02", optarg);
+        o->to_ns += INT64_C(86400000000000);
+        return 0;
+    case O_NO_DEDUP:
+        o->no_dedup = true;
+        return 0;
+    case O_WINDOW:
+        if (slice_u64(arg, &o->window) && o->window >= 16 && o->window <= 100000000)
+            return 0;
+        return 1 + wrong("--window: '%s' is not a number from 16 to 100000000", optarg);
+    case O_PRICES:
+        o->prices = optarg;
+        return 0;
+    case O_PROGRESS:
+    case O_NO_PROGRESS:
+        o->progress = c == O_PROGRESS;
+        return 0;
+    case 'h':
+        help(stdout);
+        return 1;
+    default: /* getopt has said what is wrong */
+        fputs("Try 'breakeven-agent scan --help'.\n", stderr);
+        return 1 + 2;
+    }
+}
+
+/* -1: go on; otherwise the exit code. */
+static int parse_options(struct options *o, int argc, char **argv)
+{
+    *o = (struct options){ .from_ns = INT64_MIN,
+                           .to_ns = INT64_MAX,
+                           .window = WINDOW,
+                           .progress = isatty(STDERR_FILENO) };
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
+        int code = take_option(o, c);
+        if (code)
+            return code - 1;
+    }
+    if (optind == argc)
+        return wrong("which log files or folders%s?", "");
+    if (o->from_ns >= o->to_ns)
+        return wrong("%s lies after --to", "--from");
+    return -1;
+}
+
+/* --- all of it ------------------------------------------------------------------------
+ */
+
+static int open_scan(struct scan *s)
+{
+    struct buf why = { 0 };
+    enum status st = price_book_open(s->opt->prices, NULL, &s->book, &why);
+    if (st != ST_OK) {
+        fprintf(stderr, "breakeven-agent scan: prices: %s\n", buf_cstr(&why));
+        buf_release(&why);
+        return 2;
+    }
+    buf_release(&why);
+    arena_init(&s->names, NAMES);
+    s->x = extract_new();
+    s->lines = lines_new();
+    s->tally = tally_new(s->book);
+    s->dedup = s->opt->no_dedup ? NULL : dedup_new((size_t)s->opt->window);
+    if (s->x && s->lines && s->tally && (s->dedup || s->opt->no_dedup))
+        return 0;
+    fputs("breakeven-agent scan: out of memory\n", stderr);
+    return 1;
+}
+
+static void close_scan(struct scan *s)
+{
+    extract_free(s->x);
+    lines_free(s->lines);
+    tally_free(s->tally);
+    dedup_free(s->dedup);
+    price_book_free(s->book);
+    arena_release(&s->names);
+    buf_release(&s->out);
+    free(s->seen.at);
+}
+
+static void finish_report(struct scan *s)
+{
+    s->report.lines = *lines_stats(s->lines);
+    s->report.bytes = s->report.lines.bytes;
+    if (s->dedup) {
+        const struct dedup_stats *d = dedup_stats(s->dedup);
+        s->report.again = d->again;
+        s->report.grown = d->grown;
+        s->report.forgotten = d->forgotten;
+    }
+}
+
+static void print_result(struct scan *s)
+{
+    const struct scan_report *r = &s->report;
+    switch (s->opt->output) {
+    case OUTPUT_TABLE:
+        scan_out_table(s->tally, r, s->problems, s->n_problems, &s->out);
+        break;
+    case OUTPUT_JSON:
+        scan_out_json(s->tally, r, s->problems, s->n_problems, &s->out);
+        break;
+    case OUTPUT_CSV:
+        scan_out_csv(s->tally, &s->out);
+        break;
+    case OUTPUT_CALLS:
+        break;
+    }
+    flush(s);
+}
+
+int scan_main(int argc, char **argv)
+{
+    struct options opt;
+    int code = parse_options(&opt, argc, argv);
+    if (code >= 0)
+        return code;
+    struct scan *s = calloc(1, sizeof *s);
+    if (!s) {
+        fputs("breakeven-agent scan: out of memory\n", stderr);
+        return 1;
+    }
+    s->opt = &opt;
+    s->started_ms = now_ms();
+    code = open_scan(s);
+    if (code == 0) {
+        if (opt.progress)
+            walk(s, argv + optind, add_size);
+        walk(s, argv + optind, visit);
+        progress_end(s);
+        finish_report(s);
+        print_result(s);
+        code = s->report.unreadable || s->out_failed || s->report.lost ? 1 : 0;
+    }
+    close_scan(s);
+    free(s);
+    return code;
+}
