@@ -35,7 +35,7 @@ static enum json_type bad(struct json *j, const char *why)
 void json_init(struct json *j, enum json_flags flags)
 {
     j->at = j->end = j->start = NULL;
-    j->before = 0;
+    j->before = j->skip_end = 0;
     j->why = "";
     j->state = S_VALUE;
     j->flags = (unsigned char)flags;
@@ -356,6 +356,7 @@ static bool skip_string(struct json *j)
 
 static enum json_type skip_done(struct json *j)
 {
+    j->skip_end = json_offset(j);
     value_done(j);
     return JSON_NULL;
 }

@@ -42,6 +42,7 @@ enum json_flags { JSON_ONE = 0, JSON_MULTI = 1 };
 struct json {
     const char *at, *end; /* the chunk */
     uint64_t before;      /* bytes of earlier chunks */
+    uint64_t skip_end;    /* json_offset behind the last value that was passed over */
     const char *start;
     const char *why;
     unsigned char state, flags, after_string, escape, skipping, finished, in_skip_string;

@@ -415,6 +415,7 @@ static void skipping_leaves_the_container_just_opened(void **state)
     json_skip(&j);
     assert_int_equal(json_next(&j, &text), JSON_KEY);
     assert_true(slice_eq(text, SLICE("d")));
+    assert_int_equal(j.skip_end, 31); /* behind {"c":1} */
     assert_int_equal(json_depth(&j), 1);
     assert_int_equal(json_next(&j, &text), JSON_NUMBER);
     assert_int_equal(json_next(&j, &text), JSON_OBJECT_END);
