@@ -296,14 +296,19 @@ static void apply_tier(const struct price_tables *t, const struct price_model *m
     overlay(out, t, row);
 }
 
+/*
+ * The factor of the region: by its name ("us-east5", or a prefix such as "global."), by
+ * its area ("us"), else by "*", which stands for every other and for an unknown one.
+ */
 static void apply_region(const struct price_tables *t, const struct price_model *m,
                          struct slice region, struct price *out)
 {
-    struct slice area = slice_head(region, slice_chr(region, '-'));
-    for (unsigned pass = 0; pass < 2 && region.n > 0; pass++)
+    struct slice as[] = { region, slice_head(region, slice_chr(region, '-')),
+                          SLICE("*") };
+    for (size_t pass = 0; pass < 3; pass++)
         for (uint32_t i = 0; i < m->n_regions; i++) {
             const struct price_region *r = &t->region[m->region + i];
-            if (slice_ieq(text_at(t, r->name), pass ? area : region)) {
+            if (slice_ieq(text_at(t, r->name), as[pass])) {
                 multiply(out, r->ppm, false);
                 return;
             }
