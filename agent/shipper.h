@@ -34,6 +34,9 @@ int64_t shipper_wake_ms(const struct shipper *p); /* step at the latest then */
 /* Never inside a spool transaction. now_ms: monotone; unix_ms: wall clock. */
 void shipper_step(struct shipper *p, int64_t now_ms, int64_t unix_ms);
 
+/* Send what waits without the usual interval, unless backing off: before a stop. */
+void shipper_hurry(struct shipper *p);
+
 /* Nothing waits in the spool and no request runs: for a clean stop after a drain. */
 bool shipper_idle(const struct shipper *p);
 enum ship_health shipper_health(const struct shipper *p);

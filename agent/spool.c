@@ -493,7 +493,8 @@ static enum status mark(struct spool *s, const struct spool_batch *b, int state)
         fail(s, spool_db_run(&s->db, SQL_TOTAL_MARK));
     }
     if (s->st == ST_OK) {
-        s->meta.seq = b->seq;
+        if (s->meta.seq < b->seq)
+            s->meta.seq = b->seq;
         if (state == STATE_REFUSED)
             s->meta.refused += (uint64_t)sqlite3_changes(s->db.sql);
     }

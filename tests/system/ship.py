@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Shipping against a real HTTP server that behaves, misbehaves, or is not there.
+
+Each case starts a server in this process, runs ship_driver (spool, shipper and the helper
+breakeven-ship) against it and compares what the server stored with what was shipped.
+Prints one line a case. Exit 0 all passed, 1 not.
+
+Use: ship.py SHIP_DRIVER BREAKEVEN_SHIP [CASE]
+"""
+import gzip
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+DRIVER, HELPER = sys.argv[1:3]
+TOKEN = "secret-token-0123456789"
+
+
+class Collector(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, script):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script, self.requests, self.rows, self.times = script, [], {}, []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.server_address[1]
+
+    def handle_error(self, request, client_address):
+        pass  # clients that hang up are part of the tests
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def body(self):
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        encoding = self.headers.get("Content-Encoding")
+        if encoding == "gzip":
+            data = gzip.decompress(data)
+        elif encoding == "zstd":
+            data = subprocess.run(["zstd", "-dc"], input=data, stdout=subprocess.PIPE,
+                                  check=True).stdout
+        return [json.loads(line) for line in data.decode().splitlines()]
+
+    def answer(self, status, body=b"", headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def take(self, lines):
+        for row in lines[1:]:
+            self.server.rows[row["model"]] = row["n"]
+        self.answer(200, json.dumps({"rows": len(lines) - 1, "newer_kept": 0}).encode())
+
+    def do_POST(self):
+        lines = self.body()
+        self.server.requests.append((self.path, dict(self.headers), lines))
+        self.server.times.append(time.monotonic())
+        self.server.script(self, len(self.server.requests), lines)
+
+
+def drive(url, rows, seconds=8, compression="zstd", helper=None, env=None):
+    folder = tempfile.mkdtemp()
+    try:
+        run = subprocess.run([DRIVER, folder, url, TOKEN, compression, str(rows), str(seconds),
+                              helper or HELPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             timeout=seconds + 60, text=True,
+                             env={**os.environ, **(env or {}), "no_proxy": "127.0.0.1"})
+        assert TOKEN not in run.stderr + run.stdout, "the token was printed"
+        return json.loads(run.stdout), run.stderr
+    finally:
+        shutil.rmtree(folder)
+
+
+def whole(server, rows):
+    assert server.rows == {"model-%d" % i: i + 1 for i in range(rows)}, len(server.rows)
+
+
+def closed_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def case_delivered():
+    for compression in ("zstd", "gzip", "none"):
+        if compression == "zstd" and not shutil.which("zstd"):
+            continue
+        server = Collector(lambda h, n, lines: h.take(lines))
+        said, _ = drive(server.url + "/prefix/", 3000, compression=compression)
+        assert said == {"status": "ok", "health": "ok", "waiting": 0, "refused": 0}, said
+        whole(server, 3000)
+        path, headers, lines = server.requests[0]
+        assert path == "/prefix/api/v1/usage"
+        assert headers["Authorization"] == "Bearer " + TOKEN
+        assert headers["Content-Type"] == "application/x-ndjson"
+        assert headers["User-Agent"].startswith("breakeven-agent/")
+        assert headers.get("Content-Encoding", "none") == compression
+        assert lines[0]["agent"] == "driver" and lines[0]["rows"] == 3000
+        assert lines[0]["health"] == {"files": 1}
+
+
+def case_retry_after():
+    def script(h, n, lines):
+        if n == 1:
+            h.answer(503, b'{"error":"busy"}', [("Retry-After", "2")])
+        else:
+            h.take(lines)
+    server = Collector(script)
+    said, log = drive(server.url, 10, compression="gzip")
+    assert said["waiting"] == 0 and said["health"] == "ok", said
+    assert server.times[1] - server.times[0] >= 2, server.times
+    assert "busy" in log and "collector takes our batches" in log, log
+    whole(server, 10)
+
+
+def case_refused_connection():
+    said, log = drive("http://127.0.0.1:%d" % closed_port(), 10, seconds=2)
+    assert said == {"status": "ok", "health": "unreachable", "waiting": 10, "refused": 0}, said
+    assert log.count("no answer") == 1, log
+
+
+def case_garbage():
+    def script(h, n, lines):
+        h.wfile.write(b"\x00\xff\x16\x03 not http at all\r\n\r\n")
+        h.close_connection = True
+    said, _ = drive(Collector(script).url, 10, seconds=2, compression="gzip")
+    assert said["health"] in ("unreachable", "misunderstood") and said["waiting"] == 10, said
+
+
+def case_login_page():
+    server = Collector(lambda h, n, lines: h.answer(200, b"<html>please log in</html>"))
+    said, log = drive(server.url, 10, seconds=2, compression="gzip")
+    assert said == {"status": "ok", "health": "misunderstood", "waiting": 10, "refused": 0}, said
+    assert "is the URL right" in log
+
+
+def case_huge_answer():
+    def script(h, n, lines):
+        h.answer(200, b'{"rows":10,"pad":"' + b"x" * (8 << 20) + b'"}')
+    said, _ = drive(Collector(script).url, 10, seconds=2, compression="gzip")
+    assert said["health"] == "misunderstood" and said["waiting"] == 10, said
+
+
+def case_redirect_is_not_followed():
+    other = Collector(lambda h, n, lines: h.take(lines))
+
+    def script(h, n, lines):
+        h.answer(307, b"", [("Location", other.url + "/api/v1/usage")])
+    said, _ = drive(Collector(script).url, 10, seconds=2, compression="gzip")
+    assert said["health"] == "misunderstood" and not other.requests, said
+
+
+def case_wrong_token():
+    server = Collector(lambda h, n, lines: h.answer(401, b'{"error":"unknown token"}'))
+    said, log = drive(server.url, 10, seconds=3, compression="gzip")
+    assert said == {"status": "ok", "health": "unauthorised", "waiting": 10, "refused": 0}, said
+    assert log.count("unknown token") == 1 and len(server.requests) >= 2, log
+
+
+def case_poisoned_row():
+    def script(h, n, lines):
+        for at, row in enumerate(lines[1:], 2):
+            if row["model"] in ("model-7", "model-40"):
+                return h.answer(400, json.dumps({"error": "bad hour", "line": at}).encode())
+        return h.take(lines)
+    server = Collector(script)
+    said, log = drive(server.url, 100, compression="gzip")
+    assert said == {"status": "ok", "health": "ok", "waiting": 0, "refused": 2}, said
+    assert len(server.rows) == 98 and log.count("bad hour") == 2, log
+
+
+def case_too_large():
+    def script(h, n, lines):
+        if len(lines) > 200:
+            return h.answer(413, b'{"error":"too large"}')
+        return h.take(lines)
+    server = Collector(script)
+    said, _ = drive(server.url, 1000, compression="gzip")
+    assert said["waiting"] == 0 and said["refused"] == 0, said
+    whole(server, 1000)
+
+
+def case_lost_answer():
+    """Stored, but the connection dies before the 200: sent again, counted once."""
+    def script(h, n, lines):
+        if n == 1:
+            for row in lines[1:]:
+                h.server.rows[row["model"]] = row["n"]
+            h.connection.shutdown(socket.SHUT_RDWR)
+            h.close_connection = True
+        else:
+            h.take(lines)
+    server = Collector(script)
+    said, _ = drive(server.url, 50, compression="gzip")
+    assert said["waiting"] == 0 and len(server.requests) >= 2, said
+    whole(server, 50)
+
+
+def case_slow():
+    def script(h, n, lines):
+        time.sleep(1.5)
+        h.take(lines)
+    server = Collector(script)
+    said, _ = drive(server.url, 10, compression="gzip")
+    assert said["health"] == "ok" and said["waiting"] == 0, said
+
+
+def case_helper_faults():
+    """A helper that dies, babbles, or is missing costs no row and is said."""
+    server = Collector(lambda h, n, lines: h.take(lines))
+    for text, word in (("#!/bin/sh\nexit 1\n", "without an answer"),
+                       ("#!/bin/sh\necho status 200\n", "without an answer"),
+                       ("#!/bin/sh\nexec head -c 300000 /dev/zero\n", "without an answer")):
+        fd, path = tempfile.mkstemp()
+        os.write(fd, text.encode())
+        os.fchmod(fd, 0o755)
+        os.close(fd)
+        said, log = drive(server.url, 10, seconds=1, helper=path)
+        os.unlink(path)
+        assert said["health"] == "unreachable" and said["waiting"] == 10, said
+        assert word in log, log
+    said, log = drive(server.url, 10, seconds=1, helper="/nowhere/breakeven-ship")
+    assert said["status"] == "not found" and "breakeven-ship" in log, (said, log)
+    assert not server.requests
+
+
+def case_token_is_nowhere_to_be_seen():
+    seen = []
+
+    def script(h, n, lines):
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/comm" % pid) as f:
+                    if f.read().strip() != "breakeven-ship":
+                        continue
+                for name in ("cmdline", "environ"):
+                    with open("/proc/%s/%s" % (pid, name), "rb") as f:
+                        seen.append(TOKEN.encode() in f.read())
+            except OSError:
+                pass
+        h.take(lines)
+    drive(Collector(script).url, 10, compression="gzip")
+    assert seen and not any(seen), seen
+
+
+def case_url_and_token_are_checked():
+    for url in ("ftp://host", "http://", "http://user:pw@host", "http://host/?a=b", "host:8420"):
+        said, log = drive(url, 1, seconds=1)
+        assert said["status"] == "configuration error" and "URL" in log, (url, said, log)
+
+
+def main():
+    failed = 0
+    for name, case in sorted(globals().items()):
+        if not name.startswith("case_") or (len(sys.argv) > 3 and sys.argv[3] not in name):
+            continue
+        began = time.monotonic()
+        try:
+            case()
+            print("ok      %-40s %.1f s" % (name[5:], time.monotonic() - began), flush=True)
+        except Exception as e:  # a failed case must not hide the next
+            failed += 1
+            print("FAILED  %s: %r" % (name[5:], e), flush=True)
+    return failed > 0
+
+
+sys.exit(main())
