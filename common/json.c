@@ -503,8 +503,8 @@ static enum json_type structural(struct json *j, char c, struct slice *text)
         return JSON_MORE;
     case S_TOP:
         return bad(j, "text after the document");
-    default:
-        assert(!"token states are handled by json_next");
+    default: /* token states are json_next's */
+        assert(0);
         return bad(j, "internal state");
     }
 }
