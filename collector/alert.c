@@ -54,7 +54,7 @@ enum alert_change alert_step(struct alert *a, const struct alert_rule *rule,
     case ALERT_FIRING:
         return step_firing(a, rule, condition, now_ms);
     }
-    assert(!"phase outside the enum");
+    assert(0); /* a phase outside the enum */
     return ALERT_NONE;
 }
 

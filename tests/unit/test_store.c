@@ -453,9 +453,8 @@ static void test_migration(void **state)
     static const struct migration one[] = {
         { "CREATE TABLE t(a); INSERT INTO t VALUES(1)" }
     };
-    static const struct migration two[] = { one[0],
-                                            { "ALTER TABLE t ADD COLUMN b DEFAULT 5" } };
-    static const struct migration broken[] = {
+    const struct migration two[] = { one[0], { "ALTER TABLE t ADD COLUMN b DEFAULT 5" } };
+    const struct migration broken[] = {
         one[0], two[1], { "CREATE TABLE u(x); INSERT INTO nowhere VALUES(1)" }
     };
     sqlite3 *db;
