@@ -1,10 +1,12 @@
 /*
  * Recent calls: see dedup.h. Entries stand in a ring in order of arrival; an open
- * addressing index of positions (linear probing, at most half full) finds them.
+ * addressing index of positions (linear probing, at most half full) finds them. A slot
+ * holds part of the key too, so that a miss and a removal never touch the ring.
  */
 #include "agent/dedup.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 enum {
     CAPACITY_FIRST = 1024,
@@ -25,7 +27,10 @@ struct dedup {
     size_t oldest, n;
     struct dedup_entry *ring;
     uint64_t *dirty; /* bit per ring position: changed since dedup_saved */
-    uint32_t *index; /* position + 1; 0 free */
+    struct slot {
+        uint32_t tag;  /* low bits of key[0] */
+        uint32_t next; /* position + 1; 0 free */
+    } * index;
     size_t index_mask;
     struct dedup_stats stats;
 };
@@ -37,10 +42,11 @@ static size_t words(size_t capacity)
 
 static void index_add(struct dedup *d, size_t position)
 {
-    size_t at = d->ring[position].key[0] & d->index_mask;
-    while (d->index[at])
+    uint32_t tag = (uint32_t)d->ring[position].key[0];
+    size_t at = tag & d->index_mask;
+    while (d->index[at].next)
         at = (at + 1) & d->index_mask;
-    d->index[at] = (uint32_t)(position + 1);
+    d->index[at] = (struct slot){ tag, (uint32_t)(position + 1) };
 }
 
 static bool index_rebuild(struct dedup *d, size_t capacity)
@@ -48,7 +54,7 @@ static bool index_rebuild(struct dedup *d, size_t capacity)
     size_t slots = CAPACITY_FIRST;
     while (slots < capacity * 2)
         slots *= 2;
-    uint32_t *fresh = calloc(slots, sizeof *fresh);
+    struct slot *fresh = calloc(slots, sizeof *fresh);
     if (!fresh)
         return false;
     free(d->index);
@@ -125,9 +131,12 @@ enum status dedup_widen(struct dedup *d, size_t max)
 
 static struct dedup_entry *find(const struct dedup *d, const uint64_t key[2])
 {
-    size_t at = key[0] & d->index_mask;
-    for (; d->index[at]; at = (at + 1) & d->index_mask) {
-        struct dedup_entry *e = &d->ring[d->index[at] - 1];
+    uint32_t tag = (uint32_t)key[0];
+    size_t at = tag & d->index_mask;
+    for (; d->index[at].next; at = (at + 1) & d->index_mask) {
+        if (d->index[at].tag != tag)
+            continue;
+        struct dedup_entry *e = &d->ring[d->index[at].next - 1];
         if (e->key[0] == key[0] && e->key[1] == key[1])
             return e;
     }
@@ -137,17 +146,17 @@ static struct dedup_entry *find(const struct dedup *d, const uint64_t key[2])
 /* Free the slot of `position`; entries behind it that probed past it move up. */
 static void index_remove(struct dedup *d, size_t position)
 {
-    size_t mask = d->index_mask, at = d->ring[position].key[0] & mask;
-    while (d->index[at] != position + 1)
+    size_t mask = d->index_mask, at = (uint32_t)d->ring[position].key[0] & mask;
+    while (d->index[at].next != position + 1)
         at = (at + 1) & mask;
-    for (size_t next = (at + 1) & mask; d->index[next]; next = (next + 1) & mask) {
-        size_t home = d->ring[d->index[next] - 1].key[0] & mask;
+    for (size_t next = (at + 1) & mask; d->index[next].next; next = (next + 1) & mask) {
+        size_t home = d->index[next].tag & mask;
         if (((next - home) & mask) < ((next - at) & mask))
             continue;
         d->index[at] = d->index[next];
         at = next;
     }
-    d->index[at] = 0;
+    d->index[at] = (struct slot){ 0, 0 };
 }
 
 static void mark(struct dedup *d, const struct dedup_entry *e)
@@ -192,29 +201,29 @@ static bool hosted(struct slice provider)
     return false;
 }
 
-/* What identifies the call, hashed twice; false: nothing does. */
+/* What identifies the call, as a hash of 128 bits; false: nothing does. */
 static bool identity(const struct usage *u, uint64_t key[2])
 {
-    struct {
-        uint64_t id[2], provider, second, v[USAGE_CLASSES];
-    } what = { .second = 0 };
     bool response = u->response_id.n > 0;
     struct slice id = response ? u->response_id : u->request_id;
     if (id.n == 0)
         return false;
-    bool unique = id.n >= ID_UNIQUE;
-    what.id[0] = slice_hash(id, response);
-    what.id[1] = slice_hash(id, 2 + response);
-    if (!unique)
-        what.provider = slice_hash(u->provider, 4);
-    bool weak = response && !unique && !hosted(u->provider);
-    if (weak && u->ts_ns != USAGE_NO_TIME)
-        what.second = (uint64_t)(u->ts_ns / 1000000000);
-    if (weak || !response)
-        memcpy(what.v, u->v, sizeof what.v);
-    struct slice all = slice_of(&what, sizeof what);
-    key[0] = slice_hash(all, 5);
-    key[1] = slice_hash(all, 6);
+    XXH128_hash_t h = XXH3_128bits_withSeed(id.p, id.n, response);
+    bool unique = id.n >= ID_UNIQUE, weak = !unique && !hosted(u->provider);
+    if (!unique || !response) {
+        struct {
+            uint64_t id[2], provider, second, v[USAGE_CLASSES];
+        } what = { .id = { h.low64, h.high64 } };
+        if (!unique)
+            what.provider = slice_hash(u->provider, 0);
+        if (weak && response && u->ts_ns != USAGE_NO_TIME)
+            what.second = (uint64_t)(u->ts_ns / 1000000000);
+        if (weak || !response)
+            memcpy(what.v, u->v, sizeof what.v);
+        h = XXH3_128bits_withSeed(&what, sizeof what, 2);
+    }
+    key[0] = h.low64;
+    key[1] = h.high64;
     return true;
 }
 

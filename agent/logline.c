@@ -28,6 +28,7 @@ struct stream {
     bool waiting, overflow;
     uint64_t offset, number; /* of the first piece */
     uint64_t done;           /* lines of this stream before here have been judged */
+    int64_t ts_ns;           /* of the latest piece */
 };
 
 struct logline {
@@ -153,6 +154,8 @@ static const char *not_text(struct slice block)
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
         if (slice_starts(block, magics[i].magic))
             return magics[i].what;
+    while (block.n && block.p[0] == '\0') /* the hole that copytruncate leaves */
+        block = slice_from(block, 1);
     struct slice look = slice_head(block, 8192);
     size_t odd = 0;
     for (size_t i = 0; i < look.n; i++) {
@@ -247,6 +250,8 @@ static void judge(struct judging *j, struct slice text, bool squeezed)
 {
     struct logline *l = j->l;
     const char *why = NULL;
+    while (text.n && text.p[0] == '\0')
+        text = slice_from(text, 1);
     text = slice_trim(text);
     if (text.n == 0)
         return;
@@ -289,6 +294,7 @@ static void add_piece(struct stream *s, const struct unwrapped *u)
 static void end_line(struct judging *j, struct stream *s)
 {
     struct logline *l = j->l;
+    j->line_ns = s->ts_ns;
     l->offset = s->offset;
     l->number = s->number;
     if (s->overflow)
@@ -309,7 +315,7 @@ static void feed_wrapped(struct judging *j, const struct unwrapped *u, uint64_t 
     struct stream *s = &l->stream[u->stream];
     if (offset < s->done)
         return; /* read again for the other stream's sake */
-    j->line_ns = u->ts_ns;
+    s->ts_ns = u->ts_ns;
     if (!s->waiting) {
         s->offset = offset;
         s->number = number;

@@ -235,6 +235,8 @@ static void nested(struct text *t, struct slice s, bool escaped)
         return;
     if (escaped)
         s = unescape(t, s);
+    if (s.n == 0)
+        return;
     struct text inner = {
         .x = t->x, .p = s.p, .end = s.p + s.n, .frame = t->frame, .level = t->level + 1
     };

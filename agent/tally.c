@@ -46,10 +46,16 @@ void tally_free(struct tally *t)
 
 static uint64_t hash_of(const struct tally_row *r)
 {
-    uint64_t parts[6] = { (uint64_t)r->day,         slice_hash(r->provider, 1),
-                          slice_hash(r->model, 2),  slice_hash(r->tier, 3),
-                          slice_hash(r->region, 4), r->context };
-    return slice_hash(slice_of(parts, sizeof parts), 0);
+    const struct slice names[] = { r->provider, r->model, r->tier, r->region };
+    char text[4 * (TALLY_NAME + 1)];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i].n)
+            memcpy(text + n, names[i].p, names[i].n);
+        n += names[i].n;
+        text[n++] = '\0';
+    }
+    return slice_hash(slice_of(text, n), (uint64_t)r->day + r->context);
 }
 
 static bool same(const struct tally_row *a, const struct tally_row *b)
