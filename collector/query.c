@@ -172,6 +172,8 @@ static enum status add_row(void *arg, const struct store_row *r)
     enum status st = find_group(g, r, &to);
     if (st != ST_OK)
         return st;
+    if (to->series == 0 || r->series < to->series)
+        to->series = r->series;
     add(&to->calls, r->calls);
     for (int f = 0; f < USAGE_N; f++)
         add(&to->v[f], r->v[f]);

@@ -22,6 +22,7 @@ struct query_row {
     price_pico cost;                         /* of what has a price */
     uint64_t calls_unpriced;  /* of `calls`: the model has no price that day */
     uint64_t tokens_unpriced; /* their tokens of all classes */
+    uint32_t series;   /* smallest number of a series in it: the order of arrival */
     uint32_t unpriced; /* bit f: some v[f] of a priced model has no price: lower bound */
 };
 

@@ -1,0 +1,365 @@
+/* Answers of the API: see api.h; docs/collector.md is its reference. */
+#include "collector/api.h"
+
+#include "collector/export.h"
+#include "collector/metrics.h"
+#include "collector/writer.h"
+#include "common/instant.h"
+#include "common/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { FILTERS_MAX = 64, DEFAULT_DAYS = 30 };
+
+void api_error(struct api_reply *r, unsigned status, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    r->status = status;
+    r->content_type = "application/json";
+    r->fixed = (struct slice){ 0 };
+    buf_reset(&r->body);
+    struct json_out o = { .b = &r->body };
+    json_open(&o, '{');
+    json_key(&o, "error");
+    json_str(&o, slice_str(text));
+    json_close(&o, '}');
+}
+
+struct slice api_param(const struct api_request *q, const char *name)
+{
+    for (size_t i = 0; i < q->params; i++)
+        if (slice_eq(q->param[i].name, slice_str(name)))
+            return q->param[i].value.p ? q->param[i].value : SLICE("");
+    return (struct slice){ 0 };
+}
+
+/* What went wrong in the store, as an answer. */
+static void store_failed(struct api_reply *r, enum status st)
+{
+    if (st == ST_LIMIT)
+        api_error(r, 413, "the answer is too large: group by less, or ask for less time");
+    else
+        api_error(r, 503, "the store cannot be read: %s", status_name(st));
+}
+
+/* --- parameters -----------------------------------------------------------------------
+ */
+
+/* A date alone as `to` includes that day; an instant is exclusive. */
+static bool read_time(struct slice s, bool end, int64_t *out)
+{
+    int64_t ns;
+    if (instant_day(s, &ns))
+        *out = ns / 1000000000 + (end ? 86400 : 0);
+    else if (instant_parse(s, &ns))
+        *out = ns / 1000000000;
+    else
+        return false;
+    return true;
+}
+
+/* "+02:00", "-05:30", "2"; a '+' may have become a blank on its way. */
+static bool read_offset(struct slice s, int32_t *out)
+{
+    struct slice hours, minutes;
+    uint64_t h, m = 0;
+    bool minus = s.n && s.p[0] == '-';
+    if (s.n && (minus || s.p[0] == '+' || s.p[0] == ' '))
+        s = slice_from(s, 1);
+    bool both = slice_cut(s, ':', &hours, &minutes);
+    if (!slice_u64(hours, &h) || (both && !slice_u64(minutes, &m)) || h > 14 || m > 59)
+        return false;
+    *out = (int32_t)(h * 3600 + m * 60) * (minus ? -1 : 1);
+    return true;
+}
+
+static bool read_group(struct slice s, uint32_t *group)
+{
+    for (bool more = s.n > 0; more;) {
+        struct slice one;
+        enum store_dim d;
+        more = slice_cut(s, ',', &one, &s);
+        if (!store_dim_parse(slice_trim(one), &d))
+            return false;
+        *group |= store_bit(d);
+    }
+    return true;
+}
+
+static bool add_filter(const struct api_request *q, struct store_query *out,
+                       struct slice name, struct slice value)
+{
+    struct store_filter *f = (struct store_filter *)(uintptr_t)out->filter;
+    enum store_dim d;
+    if (!store_dim_parse(name, &d))
+        return false;
+    if (!f)
+        f = arena_alloc(q->arena, q->params * sizeof *f);
+    if (!f)
+        return false;
+    f[out->filters++] = (struct store_filter){ d, value };
+    out->filter = f;
+    return true;
+}
+
+/* One parameter into the query; NULL, or what is wrong with it. */
+static const char *take_param(const struct api_request *q, const struct api_param *p,
+                              struct store_query *out)
+{
+    struct slice v = p->value;
+    if (slice_eq(p->name, SLICE("from")))
+        return read_time(v, false, &out->from) ? NULL : "from is not a time";
+    if (slice_eq(p->name, SLICE("to")))
+        return read_time(v, true, &out->to) ? NULL : "to is not a time";
+    if (slice_eq(p->name, SLICE("group_by")))
+        return read_group(v, &out->group) ? NULL : "group_by: unknown dimension";
+    if (slice_eq(p->name, SLICE("grain")))
+        return store_grain_parse(v, &out->grain)
+                   ? NULL
+                   : "grain is total, hour, day, week or month";
+    if (slice_eq(p->name, SLICE("offset")))
+        return read_offset(v, &out->offset_s) ? NULL : "offset is like +02:00";
+    if (slice_eq(p->name, SLICE("format")) || slice_starts(p->name, SLICE("_")))
+        return NULL;
+    return add_filter(q, out, p->name, v) ? NULL : "unknown parameter";
+}
+
+bool api_query(const struct api_request *q, enum store_grain grain,
+               struct store_query *out, struct api_reply *r)
+{
+    *out = (struct store_query){ .grain = grain, .from = INT64_MIN, .to = q->now_s + 1 };
+    for (size_t i = 0; i < q->params; i++) {
+        const struct api_param *p = &q->param[i];
+        const char *why = take_param(q, p, out);
+        if (why) {
+            api_error(r, 400, "%s: %.*s=%.*s", why, SLICE_FMT(slice_head(p->name, 100)),
+                      SLICE_FMT(slice_head(p->value, 100)));
+            return false;
+        }
+    }
+    if (out->from == INT64_MIN)
+        out->from = store_bucket(out->to - INT64_C(86400) * DEFAULT_DAYS, STORE_DAY, 0);
+    if (out->from >= out->to) {
+        api_error(r, 400, "from is not before to");
+        return false;
+    }
+    return true;
+}
+
+/* --- usage ----------------------------------------------------------------------------
+ */
+
+static void usage(const struct collector *c, const struct api_request *q,
+                  struct api_reply *r)
+{
+    struct store_query sq;
+    struct query_result result;
+    enum export_format format = EXPORT_JSON;
+    struct slice asked = api_param(q, "format");
+    if (asked.p && !export_format_parse(asked, &format))
+        return api_error(r, 400, "format is json or csv");
+    if (!api_query(q, q->route == ROUTE_USAGE_HOURLY ? STORE_HOUR : STORE_DAY, &sq, r))
+        return;
+    enum status st = query_usage(c->store, c->book, &sq, q->arena, &result);
+    if (st != ST_OK)
+        return store_failed(r, st);
+    export_usage(&result, sq.grain, format, &r->body);
+    r->content_type = export_content_type(format);
+}
+
+/* Models that have no price in the time asked for, with what they hide. */
+static void unpriced(const struct collector *c, const struct api_request *q,
+                     struct api_reply *r)
+{
+    struct store_query sq;
+    struct query_result result;
+    if (!api_query(q, STORE_TOTAL, &sq, r))
+        return;
+    sq.grain = STORE_TOTAL;
+    sq.group = store_bit(STORE_provider) | store_bit(STORE_model);
+    enum status st = query_usage(c->store, c->book, &sq, q->arena, &result);
+    if (st != ST_OK)
+        return store_failed(r, st);
+    size_t n = 0;
+    for (size_t i = 0; i < result.rows; i++)
+        if (!query_priced(&result.row[i]))
+            result.row[n++] = result.row[i];
+    result.rows = n;
+    export_usage(&result, STORE_TOTAL, EXPORT_JSON, &r->body);
+}
+
+static enum status put_value(void *arg, struct slice v)
+{
+    json_str(arg, v);
+    return ((struct json_out *)arg)->b->st;
+}
+
+static void dimension(const struct collector *c, const struct api_request *q,
+                      struct api_reply *r)
+{
+    enum store_dim d;
+    struct json_out o = { .b = &r->body };
+    if (!store_dim_parse(q->rest, &d))
+        return api_error(r, 404, "no such dimension");
+    json_open(&o, '[');
+    enum status st = store_values(c->store, d, put_value, &o);
+    json_close(&o, ']');
+    if (st != ST_OK)
+        store_failed(r, st);
+}
+
+/* --- agents and status ----------------------------------------------------------------
+ */
+
+static void put_key_time(struct json_out *o, const char *key, int64_t at_s)
+{
+    struct buf b = { 0 };
+    json_key(o, key);
+    if (at_s) {
+        instant_format(at_s * 1000000000, &b);
+        json_str(o, buf_slice(&b));
+    } else {
+        json_null(o);
+    }
+    buf_release(&b);
+}
+
+static void put_key_u64(struct json_out *o, const char *key, uint64_t v)
+{
+    json_key(o, key);
+    json_u64(o, v);
+}
+
+struct agents_out {
+    struct json_out o;
+    int64_t now_s;
+};
+
+static enum status put_agent(void *arg, const struct store_agent *a)
+{
+    struct agents_out *out = arg;
+    struct json_out *o = &out->o;
+    json_open(o, '{');
+    json_key(o, "name");
+    json_str(o, slice_str(a->name));
+    json_key(o, "version");
+    json_str(o, slice_str(a->version));
+    put_key_time(o, "first_seen", a->first_seen);
+    put_key_time(o, "last_seen", a->last_seen);
+    json_key(o, "silent_s");
+    json_i64(o, out->now_s - a->last_seen);
+    json_key(o, "skew_ms");
+    json_i64(o, a->skew_ms);
+    put_key_u64(o, "epoch", a->epoch);
+    put_key_u64(o, "seq", a->seq);
+    put_key_u64(o, "batches", a->batches);
+    put_key_u64(o, "rows", a->rows);
+    put_key_u64(o, "newer_kept", a->newer_kept);
+    put_key_u64(o, "refused", a->refused);
+    json_key(o, "health");
+    json_raw(o, *a->health ? slice_str(a->health) : SLICE("{}"));
+    json_close(o, '}');
+    return o->b->st;
+}
+
+static void agents(const struct collector *c, const struct api_request *q,
+                   struct api_reply *r)
+{
+    struct agents_out out = { .o = { .b = &r->body }, .now_s = q->now_s };
+    json_open(&out.o, '[');
+    enum status st = store_agents(c->store, put_agent, &out);
+    json_close(&out.o, ']');
+    if (st != ST_OK)
+        store_failed(r, st);
+}
+
+static void status(const struct collector *c, const struct api_request *q,
+                   struct api_reply *r)
+{
+    struct store_status s;
+    struct json_out o = { .b = &r->body };
+    enum status st = store_get_status(c->store, &s);
+    if (st != ST_OK)
+        return store_failed(r, st);
+    json_open(&o, '{');
+    json_key(&o, "version");
+    json_str(&o, SLICE(BREAKEVEN_VERSION));
+    put_key_time(&o, "started", c->started_s);
+    put_key_time(&o, "now", q->now_s);
+    json_key(&o, "writes");
+    json_str(&o, writer_stuck(c->writer) ? SLICE("failing") : SLICE("ok"));
+    json_key(&o, "store");
+    json_open(&o, '{');
+    json_key(&o, "engine");
+    json_str(&o, slice_str(s.engine));
+    put_key_u64(&o, "schema", s.schema);
+    put_key_u64(&o, "series", s.series);
+    put_key_u64(&o, "bytes", s.bytes);
+    put_key_u64(&o, "wal_bytes", s.wal_bytes);
+    put_key_time(&o, "oldest_hour", s.oldest_hour);
+    put_key_time(&o, "newest_hour", s.newest_hour);
+    put_key_time(&o, "oldest_day", s.oldest_day);
+    json_close(&o, '}');
+    json_close(&o, '}');
+}
+
+static void healthz(const struct collector *c, const struct api_request *q,
+                    struct api_reply *r)
+{
+    (void)c;
+    (void)q;
+    buf_adds(&r->body, "{\"status\":\"ok\"}\n");
+}
+
+/* Ready: the store can be read, and the last write went through. */
+static void readyz(const struct collector *c, const struct api_request *q,
+                   struct api_reply *r)
+{
+    struct store_status s;
+    enum status st = store_get_status(c->store, &s);
+    if (st != ST_OK)
+        return store_failed(r, st);
+    if (writer_stuck(c->writer))
+        return api_error(r, 503, "the store takes no writes");
+    healthz(c, q, r);
+}
+
+static void metrics(const struct collector *c, const struct api_request *q,
+                    struct api_reply *r)
+{
+    enum status st = metrics_render(c, q->now_s, q->arena, &r->body);
+    r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    if (st != ST_OK)
+        store_failed(r, st);
+}
+
+/* --- table ----------------------------------------------------------------------------
+ */
+
+typedef void handler_fn(const struct collector *c, const struct api_request *q,
+                        struct api_reply *r);
+
+static const struct {
+    enum route_id route;
+    handler_fn *answer;
+} handlers[] = {
+    { ROUTE_USAGE_DAILY, usage }, { ROUTE_USAGE_HOURLY, usage },
+    { ROUTE_UNPRICED, unpriced }, { ROUTE_DIMENSION, dimension },
+    { ROUTE_AGENTS, agents },     { ROUTE_STATUS, status },
+    { ROUTE_METRICS, metrics },   { ROUTE_HEALTHZ, healthz },
+    { ROUTE_READYZ, readyz },
+};
+
+void api_answer(const struct collector *c, const struct api_request *q,
+                struct api_reply *r)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        if (handlers[i].route == q->route)
+            return handlers[i].answer(c, q, r);
+    api_error(r, 404, "no such address");
+}

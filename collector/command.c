@@ -1,0 +1,64 @@
+/* Options and configuration of the subcommands: see command.h. */
+#include "collector/command.h"
+
+#include <stdio.h>
+
+static const struct command_option *find(const struct command_option *o, size_t n,
+                                         struct slice name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(slice_str(o[i].name), name))
+            return &o[i];
+    return NULL;
+}
+
+bool command_options(int argc, char **argv, const struct command_option *o, size_t n,
+                     int *words)
+{
+    *words = 0;
+    for (int i = 1; i < argc; i++) {
+        struct slice arg = slice_str(argv[i]), name, value;
+        if (slice_eq(arg, SLICE("-c")))
+            arg = SLICE("--config");
+        if (!slice_starts(arg, SLICE("--"))) {
+            argv[++*words] = argv[i];
+            continue;
+        }
+        bool glued = slice_cut(slice_from(arg, 2), '=', &name, &value);
+        const struct command_option *hit = find(o, n, name);
+        if (!hit) {
+            fprintf(stderr, "%s: unknown option --%.*s\n", argv[0], SLICE_FMT(name));
+            return false;
+        }
+        if (hit->flag) {
+            *hit->flag = true;
+        } else if (glued) {
+            *hit->value = value.p;
+        } else if (i + 1 < argc) {
+            *hit->value = argv[++i];
+        } else {
+            fprintf(stderr, "%s: --%s needs a value\n", argv[0], hit->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool command_config(const char *path, struct arena *a, struct config *out)
+{
+    struct buf why = { 0 };
+    arena_init(a, 16u << 20);
+    enum status st = config_load(path, a, out, &why);
+    if (st != ST_OK)
+        fprintf(stderr, "breakeven-collector: %s\n",
+                why.n ? buf_cstr(&why) : status_name(st));
+    buf_release(&why);
+    return st == ST_OK;
+}
+
+struct log command_log(const struct config *cf)
+{
+    struct log log = log_open("breakeven-collector");
+    log.level = (enum log_level)cf->log_level;
+    return log;
+}

@@ -1,0 +1,35 @@
+/*
+ * Subcommands of breakeven-collector: a table in main.c, a function each. What they share
+ * is here: options by table and the configuration. Shell files.
+ */
+#ifndef BREAKEVEN_COMMAND_H
+#define BREAKEVEN_COMMAND_H
+
+#include "collector/config.h"
+
+/* 0 done, 1 failed (said why on stderr), 2 wrong usage or configuration. */
+typedef int command_fn(int argc, char **argv);
+
+command_fn cmd_serve, cmd_token, cmd_export, cmd_check;
+
+/* An option: "--name VALUE", or "--name" alone when `flag` is set. */
+struct command_option {
+    const char *name;
+    const char **value; /* of the last one given */
+    bool *flag;
+};
+
+/*
+ * Read options from argv[1] on (argv[0] is the subcommand); -c is --config. Words that
+ * are no options stay in argv[1..] and are counted in *words. False: said why on stderr.
+ */
+bool command_options(int argc, char **argv, const struct command_option *o, size_t n,
+                     int *words);
+
+/* Load the configuration; false: said why on stderr. `a` is initialised here. */
+bool command_config(const char *path, struct arena *a, struct config *out);
+
+/* Start of a log at the configured level. */
+struct log command_log(const struct config *cf);
+
+#endif

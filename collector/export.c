@@ -1,0 +1,210 @@
+/* Usage rows as JSON and CSV: see export.h. */
+#include "collector/export.h"
+
+#include "common/instant.h"
+#include "common/json.h"
+
+bool export_format_parse(struct slice name, enum export_format *out)
+{
+    *out = slice_eq(name, SLICE("csv")) ? EXPORT_CSV : EXPORT_JSON;
+    return *out == EXPORT_CSV || slice_eq(name, SLICE("json"));
+}
+
+const char *export_content_type(enum export_format f)
+{
+    return f == EXPORT_CSV ? "text/csv; charset=utf-8" : "application/json";
+}
+
+/* --- cells ----------------------------------------------------------------------------
+ */
+
+/* One row being written, in either format; `head` writes the CSV header instead. */
+struct cells {
+    struct buf *out;
+    struct json_out json;
+    bool csv, head, first;
+};
+
+/* Begin a cell. False: the header took it, there is no value to write. */
+static bool cell(struct cells *c, const char *name)
+{
+    if (!c->csv) {
+        json_key(&c->json, name);
+        return true;
+    }
+    if (!c->first)
+        buf_addc(c->out, ',');
+    c->first = false;
+    if (c->head)
+        buf_adds(c->out, name);
+    return !c->head;
+}
+
+static void csv_text(struct buf *out, struct slice s)
+{
+    bool quote = false;
+    for (size_t i = 0; i < s.n; i++)
+        quote = quote || strchr(",\"\r\n", s.p[i]);
+    if (s.n && strchr("=+-@\t\r", s.p[0])) /* a spreadsheet takes these for formulas */
+        quote = true;
+    if (!quote) {
+        buf_add(out, s);
+        return;
+    }
+    buf_addc(out, '"');
+    if (s.n && strchr("=+-@\t\r", s.p[0]))
+        buf_addc(out, '\'');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"')
+            buf_addc(out, '"');
+        buf_addc(out, s.p[i]);
+    }
+    buf_addc(out, '"');
+}
+
+static void put_text(struct cells *c, const char *name, struct slice v)
+{
+    if (!cell(c, name))
+        return;
+    if (c->csv)
+        csv_text(c->out, v);
+    else
+        json_str(&c->json, v);
+}
+
+static void put_count(struct cells *c, const char *name, uint64_t v)
+{
+    if (!cell(c, name))
+        return;
+    if (c->csv)
+        buf_addu(c->out, v);
+    else
+        json_u64(&c->json, v);
+}
+
+static void put_time(struct cells *c, const char *name, int64_t at)
+{
+    char text[32];
+    struct buf b = { 0 };
+    if (!cell(c, name))
+        return;
+    instant_format(at * 1000000000, &b);
+    /* whole seconds: 2026-11-02T10:00:00Z */
+    size_t n = b.n >= 19 ? 19 : 0;
+    memcpy(text, n ? b.p : "", n);
+    text[n] = 'Z';
+    buf_release(&b);
+    if (c->csv)
+        buf_add(c->out, slice_of(text, n + 1));
+    else
+        json_str(&c->json, slice_of(text, n + 1));
+}
+
+static void put_cost(struct cells *c, const char *name, const struct query_row *r)
+{
+    struct buf b = { 0 };
+    bool known = r->cost > 0 || r->calls_unpriced < r->calls || r->calls == 0;
+    if (!cell(c, name))
+        return;
+    if (known)
+        price_format(r->cost, 6, &b);
+    if (c->csv)
+        buf_add(c->out, buf_slice(&b));
+    else if (known)
+        json_raw(&c->json, buf_slice(&b));
+    else
+        json_null(&c->json);
+    buf_release(&b);
+}
+
+static void put_bool(struct cells *c, const char *name, bool v)
+{
+    if (!cell(c, name))
+        return;
+    if (c->csv)
+        buf_adds(c->out, v ? "true" : "false");
+    else
+        json_bool(&c->json, v);
+}
+
+/* --- rows -----------------------------------------------------------------------------
+ */
+
+static uint64_t tokens_of(const uint64_t v[USAGE_N])
+{
+    uint64_t sum = 0;
+    for (int f = 0; f < USAGE_CLASSES; f++)
+        if (__builtin_add_overflow(sum, v[f], &sum))
+            return UINT64_MAX;
+    return sum;
+}
+
+/* "cache_read image_in": fields without a price. */
+static void put_unpriced(struct cells *c, const char *name, uint32_t fields)
+{
+    struct buf b = { 0 };
+    for (int f = 0; f < USAGE_N; f++)
+        if (fields >> f & 1)
+            buf_addf(&b, "%s%s", b.n ? " " : "", usage_fields[f].name);
+    put_text(c, name, buf_slice(&b));
+    buf_release(&b);
+}
+
+static void put_row(struct cells *c, const struct query_result *all,
+                    const struct query_row *r, enum store_grain grain, uint32_t fields)
+{
+    size_t nth = 0;
+    if (grain != STORE_TOTAL)
+        put_time(c, "time", r->time);
+    for (enum store_dim d = 0; d < STORE_DIMS; d++)
+        if (all->group & store_bit(d))
+            put_text(c, store_dim_name(d), c->head ? (struct slice){ 0 } : r->dim[nth++]);
+    put_count(c, "calls", r->calls);
+    for (int f = 0; f < USAGE_N; f++)
+        if (f < USAGE_CLASSES || fields >> f & 1)
+            put_count(c, usage_fields[f].name, r->v[f]);
+    put_count(c, "tokens", tokens_of(r->v));
+    put_count(c, "calls_estimated", r->calls_estimated);
+    put_count(c, "calls_missing", r->calls_missing);
+    put_count(c, "calls_failed", r->calls_failed);
+    put_count(c, "peak_calls", r->peak_calls);
+    put_count(c, "peak_tokens", r->peak_tokens);
+    put_cost(c, "cost_usd", r);
+    put_bool(c, "priced", query_priced(r));
+    put_count(c, "calls_unpriced", r->calls_unpriced);
+    put_count(c, "tokens_unpriced", r->tokens_unpriced);
+    put_unpriced(c, "fields_unpriced", r->unpriced);
+}
+
+void export_usage(const struct query_result *r, enum store_grain grain,
+                  enum export_format f, struct buf *out)
+{
+    static const struct query_row no_row = { 0 };
+    struct cells c = { .out = out, .json = { .b = out }, .csv = f == EXPORT_CSV };
+    uint32_t fields = 0;
+    for (size_t i = 0; i < r->rows; i++)
+        for (int v = 0; v < USAGE_N; v++)
+            fields |= (uint32_t)(r->row[i].v[v] != 0) << v;
+    if (c.csv) {
+        c.head = c.first = true;
+        put_row(&c, r, &no_row, grain, fields);
+        buf_adds(out, "\r\n");
+        c.head = false;
+    } else {
+        json_open(&c.json, '[');
+    }
+    for (size_t i = 0; i < r->rows; i++) {
+        c.first = true;
+        if (!c.csv)
+            json_open(&c.json, '{');
+        put_row(&c, r, &r->row[i], grain, fields);
+        if (c.csv)
+            buf_adds(out, "\r\n");
+        else
+            json_close(&c.json, '}');
+    }
+    if (!c.csv) {
+        json_close(&c.json, ']');
+        buf_addc(out, '\n');
+    }
+}

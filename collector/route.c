@@ -1,0 +1,50 @@
+/* The API's list of contents: see route.h. */
+#include "collector/route.h"
+
+static const struct route routes[] = {
+    { ROUTE_INGEST, "POST", "/api/v1/usage", SCOPE_INGEST },
+    { ROUTE_USAGE_DAILY, "GET", "/api/v1/usage/daily", SCOPE_READ },
+    { ROUTE_USAGE_HOURLY, "GET", "/api/v1/usage/hourly", SCOPE_READ },
+    { ROUTE_UNPRICED, "GET", "/api/v1/unpriced", SCOPE_READ },
+    { ROUTE_DIMENSION, "GET", "/api/v1/dimensions/*", SCOPE_READ },
+    { ROUTE_AGENTS, "GET", "/api/v1/agents", SCOPE_READ },
+    { ROUTE_STATUS, "GET", "/api/v1/status", SCOPE_READ },
+    { ROUTE_METRICS, "GET", "/metrics", SCOPE_READ },
+    { ROUTE_HEALTHZ, "GET", "/healthz", SCOPE_NONE },
+    { ROUTE_READYZ, "GET", "/readyz", SCOPE_NONE },
+};
+
+static const struct route none = { ROUTE_NONE, "", "", SCOPE_NONE };
+static const struct route bad_method = { ROUTE_BAD_METHOD, "", "", SCOPE_NONE };
+
+/* Does the path fit the pattern? '*' at its end stands for one non-empty segment. */
+static bool fits(struct slice pattern, struct slice path, struct slice *rest)
+{
+    *rest = (struct slice){ 0 };
+    if (!slice_ends(pattern, SLICE("*")))
+        return slice_eq(pattern, path);
+    struct slice head = slice_head(pattern, pattern.n - 1);
+    if (!slice_starts(path, head))
+        return false;
+    *rest = slice_from(path, head.n);
+    return rest->n > 0 && slice_chr(*rest, '/') == SIZE_MAX;
+}
+
+const struct route *route_find(struct slice method, struct slice path, struct slice *rest,
+                               const char **allow)
+{
+    const struct route *other = NULL;
+    struct slice wanted = slice_eq(method, SLICE("HEAD")) ? SLICE("GET") : method;
+    *allow = "";
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (!fits(slice_str(routes[i].path), path, rest))
+            continue;
+        if (slice_eq(slice_str(routes[i].method), wanted))
+            return &routes[i];
+        other = &routes[i];
+    }
+    if (!other)
+        return &none;
+    *allow = slice_eq(slice_str(other->method), SLICE("GET")) ? "GET, HEAD" : "POST";
+    return &bad_method;
+}
