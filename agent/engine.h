@@ -30,14 +30,16 @@ struct exchange;
 struct extract {
     struct raw_table table;
     struct arena arena;  /* of the record at hand */
-    struct frame *frame; /* ENGINE_FRAMES of them */
+    struct frame *frame; /* ENGINE_FRAMES, made at the first record */
     size_t frames;
-    struct exchange *exchange;
-    char model[RAW_TEXT]; /* model of a path, decoded */
+    struct exchange *exchange; /* made at the first exchange */
+    char model[RAW_TEXT];      /* model of a path, decoded */
     const char *provider; /* the last provider of a record, as spelled and as named */
     char spelled[32];
     size_t spelled_n;
 };
+
+void exchange_free(struct exchange *e);
 
 /* Surface, accounting and outcome of a body whose request is unknown, from its shape. */
 struct shape {

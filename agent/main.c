@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/command.h"
 #include "agent/scan.h"
 
 static const struct command {
@@ -10,6 +11,9 @@ static const struct command {
 } commands[] = {
     { "scan", "count the calls in log files and print a table; needs no collector",
       scan_main },
+    { "run", "follow log files, meter their calls, ship the totals", command_run },
+    { "check", "validate a configuration; say what it would read and where it ships",
+      command_check },
 };
 
 static void help(FILE *to)

@@ -192,8 +192,7 @@ static void converse(const struct raw *r, struct usage *u)
         if (m5 + h1 <= W && raw_has(r, N_B_1H))
             usage_set(u, USAGE_cache_write_1h, h1);
     }
-    usage_set(u, USAGE_output,
-              raw_has(r, N_B_OUTPUT) ? r->num[N_B_OUTPUT] : raw_get(r, N_M_OUTPUT));
+    usage_set(u, USAGE_output, raw_get(r, N_B_OUTPUT));
     total(r, N_B_TOTAL, usage_total(u), u);
 }
 
@@ -234,14 +233,7 @@ static void llama_cpp(const struct raw *r, struct usage *u)
     usage_set(u, USAGE_output, raw_get(r, N_L_PREDICTED));
 }
 
-/* F19 */
-static void tgi(const struct raw *r, struct usage *u)
-{
-    take(r, N_T_IN, u, USAGE_input);
-    usage_set(u, USAGE_output, raw_get(r, N_T_OUT));
-}
-
-/* Titan, Llama, watsonx, Aleph Alpha, Vertex embeddings: just two numbers. */
+/* F19, Titan, Llama, watsonx, Aleph Alpha, Vertex embeddings: just two numbers. */
 static void pair(const struct raw *r, struct usage *u)
 {
     take(r, N_X_IN, u, USAGE_input);
@@ -295,7 +287,7 @@ bool normalise_has_usage(const struct raw *r)
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (raw_has(r, marks[i]))
             return true;
-    return r->flags & F_DURATION || (raw_has(r, N_T_IN) && raw_has(r, N_T_OUT));
+    return r->flags & F_DURATION;
 }
 
 bool normalise(const struct raw *r, struct slice provider, struct usage *u)
@@ -333,8 +325,6 @@ bool normalise(const struct raw *r, struct slice provider, struct usage *u)
         chat(r, provider, u, N_PROMPT, N_COMPLETION);
     else if (raw_has(r, N_M_INPUT) || raw_has(r, N_M_OUTPUT))
         metrics(r, u);
-    else if (raw_has(r, N_T_IN))
-        tgi(r, u);
     else { /* billed by duration: no tokens were charged */
         usage_set(u, USAGE_input, 0);
         usage_set(u, USAGE_output, 0);

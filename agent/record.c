@@ -11,6 +11,7 @@
 #include "agent/normalise.h"
 #include "common/instant.h"
 
+#include <stdlib.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -528,6 +529,10 @@ size_t extract_record(struct extract *x, struct slice json,
     bool calls = false;
     *why = NULL;
     x->frames = 0;
+    if (!x->frame && !(x->frame = malloc(ENGINE_FRAMES * sizeof *x->frame))) {
+        *why = "out of memory";
+        return 0;
+    }
     if (x->arena.used)
         arena_reset(&x->arena);
     if (walk(&t)) {

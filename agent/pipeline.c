@@ -1,0 +1,506 @@
+/* Wiring: see pipeline.h. A shell file. */
+#include "agent/pipeline.h"
+
+#include "agent/dedup.h"
+#include "agent/delta.h"
+#include "agent/shipper.h"
+#include "agent/source_stdin.h"
+#include "agent/source_tail.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SOURCES_MAX = 2,
+    PENDING_MAX = 20000,     /* calls, then commit */
+    ENTRIES_MAX = 4096,      /* totals in memory, then commit */
+    QUIET_COMMIT_MS = 10000, /* positions of bytes without a call */
+    RETRY_MS = 2000,         /* after a commit that failed */
+    STOP_SHIP_MS = 2000,     /* the last attempt */
+    PRUNE_MS = 3600000,
+    AHEAD_MS = 5 * 60 * 1000, /* a call's clock may be ahead of ours by this */
+};
+
+struct counts {
+    uint64_t calls, repeats, not_billed, no_time, ahead, no_memory;
+};
+
+struct pipeline {
+    const struct config *c;
+    const struct log *log;
+    struct spool *spool;
+    struct extract *extract;
+    struct dedup *dedup;
+    struct delta *delta;
+    struct source_env env;
+    struct source *source[SOURCES_MAX];
+    bool source_over[SOURCES_MAX], source_more[SOURCES_MAX];
+    size_t sources;
+    struct shipper *shipper;
+    struct counts count;
+    struct source_time now, start;
+    uint64_t pending;                           /* judged records since the last commit */
+    int64_t pending_since_ms, unsaved_since_ms; /* INT64_MAX: none */
+    int64_t retry_ms;                           /* no reading before; 0: fine */
+    int64_t prune_ms;
+    enum status stuck; /* why reading stopped */
+    bool once, stop;
+};
+
+static struct source_time read_clocks(void)
+{
+    struct timespec mono, wall;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct source_time){
+        .mono_ms = (int64_t)mono.tv_sec * 1000 + mono.tv_nsec / 1000000,
+        .unix_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
+    };
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* --- calls ----------------------------------------------------------------------------
+ */
+
+/* Calls without a time, or from the future, happened now as far as we can tell. */
+static void give_time(struct pipeline *p, struct usage *u)
+{
+    int64_t latest_ns = (p->now.unix_ms + AHEAD_MS) * 1000000;
+    bool none = u->ts_ns == USAGE_NO_TIME || u->ts_ns < 0;
+    if (!none && u->ts_ns <= latest_ns)
+        return;
+    p->count.no_time += none;
+    p->count.ahead += !none;
+    u->ts_ns = p->now.unix_ms * 1000000;
+}
+
+static void on_call(void *arg, const struct usage *seen)
+{
+    struct pipeline *p = arg;
+    struct usage u = *seen;
+    if (u.accounting == ACCOUNTING_NONE)
+        return;
+    if (p->pending++ == 0)
+        p->pending_since_ms = p->now.mono_ms;
+    give_time(p, &u);
+    if (dedup_judge(p->dedup, &u) == DEDUP_AGAIN) {
+        p->count.repeats++;
+        return;
+    }
+    if (!rollup_counts(&u)) {
+        p->count.not_billed++;
+        return;
+    }
+    p->count.calls += u.agg_n;
+    if (delta_add(p->delta, &u) != ST_OK) {
+        p->count.no_memory++;
+        log_error(p->log, "out of memory: a call is missing in the totals");
+    }
+}
+
+/* --- commits --------------------------------------------------------------------------
+ */
+
+static void put_total(void *arg, const struct rollup_key *key, const struct rollup *r)
+{
+    struct pipeline *p = arg;
+    spool_add(p->spool, key, r);
+}
+
+static void put_dedup(void *arg, const struct dedup_entry *e)
+{
+    struct pipeline *p = arg;
+    int64_t hour = e->hour ? (int64_t)e->hour * ROLLUP_HOUR_S : p->now.unix_ms / 1000;
+    spool_put_dedup(p->spool, e->key[0], hour, slice_of(e, sizeof *e));
+}
+
+static enum status put_all(struct pipeline *p)
+{
+    if (spool_begin(p->spool, p->now.unix_ms / 1000) == ST_OK) {
+        delta_each(p->delta, put_total, p);
+        dedup_changed(p->dedup, put_dedup, p);
+        for (size_t i = 0; i < p->sources; i++)
+            source_save(p->source[i], p->spool);
+    }
+    return spool_commit(p->spool);
+}
+
+/* Totals, positions and response ids in one transaction. When it fails nothing happened:
+ * all of it stays in memory, reading stops, and it is tried again. */
+static enum status commit(struct pipeline *p)
+{
+    enum status st = put_all(p);
+    if (st == ST_FULL && spool_prune(p->spool, p->now.unix_ms / 1000) == ST_OK)
+        st = put_all(p);
+    if (st != p->stuck && st != ST_OK)
+        log_error(p->log,
+                  "the spool takes nothing more (%s): reading stops until it does",
+                  status_name(st));
+    else if (st != p->stuck)
+        log_info(p->log, "the spool takes totals again");
+    p->stuck = st;
+    p->retry_ms = st == ST_OK ? 0 : p->now.mono_ms + RETRY_MS;
+    if (st != ST_OK)
+        return st;
+    delta_clear(p->delta);
+    dedup_saved(p->dedup);
+    for (size_t i = 0; i < p->sources; i++)
+        source_saved(p->source[i]);
+    p->pending = 0;
+    p->pending_since_ms = p->unsaved_since_ms = INT64_MAX;
+    return ST_OK;
+}
+
+static int64_t commit_due_ms(const struct pipeline *p)
+{
+    if (p->retry_ms)
+        return p->retry_ms;
+    if (p->pending >= PENDING_MAX || delta_stats(p->delta).entries >= ENTRIES_MAX)
+        return 0;
+    int64_t calls = p->pending_since_ms == INT64_MAX
+                        ? INT64_MAX
+                        : p->pending_since_ms + p->c->commit_ms;
+    int64_t quiet = p->unsaved_since_ms == INT64_MAX
+                        ? INT64_MAX
+                        : p->unsaved_since_ms + QUIET_COMMIT_MS;
+    return earlier(calls, quiet);
+}
+
+/* --- the loop -------------------------------------------------------------------------
+ */
+
+static void step_sources(struct pipeline *p)
+{
+    for (size_t i = 0; i < p->sources; i++) {
+        if (p->source_over[i] || p->retry_ms)
+            continue;
+        enum status st = source_step(p->source[i], p->now);
+        p->source_more[i] = st == ST_MORE;
+        p->source_over[i] = st == ST_END;
+        if (p->unsaved_since_ms == INT64_MAX && source_unsaved(p->source[i]))
+            p->unsaved_since_ms = p->now.mono_ms;
+        if (p->now.mono_ms >= commit_due_ms(p))
+            commit(p);
+    }
+}
+
+static bool reading_over(const struct pipeline *p)
+{
+    for (size_t i = 0; i < p->sources; i++) {
+        if (!p->source_over[i])
+            return false;
+    }
+    return true;
+}
+
+/* 0: at once; else when something must happen although no descriptor says so. */
+static int64_t next_wake_ms(const struct pipeline *p)
+{
+    int64_t at = earlier(commit_due_ms(p), p->prune_ms);
+    if (p->shipper)
+        at = earlier(at, shipper_wake_ms(p->shipper));
+    for (size_t i = 0; i < p->sources && !p->retry_ms; i++) {
+        if (!p->source_over[i])
+            at = p->source_more[i] ? 0 : earlier(at, source_wake_ms(p->source[i]));
+    }
+    return at;
+}
+
+static void wait_for_work(struct pipeline *p, int signal_fd, int64_t until_ms)
+{
+    struct pollfd poll_on[2 + SOURCES_MAX];
+    nfds_t n = 0;
+    poll_on[n++] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
+    if (p->shipper)
+        poll_on[n++] = (struct pollfd){ .fd = shipper_fd(p->shipper), .events = POLLIN };
+    for (size_t i = 0; i < p->sources; i++) {
+        if (!p->source_over[i] && !p->retry_ms)
+            poll_on[n++] =
+                (struct pollfd){ .fd = source_fd(p->source[i]), .events = POLLIN };
+    }
+    int64_t left = until_ms - read_clocks().mono_ms;
+    int timeout = left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
+    if (poll(poll_on, n, timeout) < 0 && errno != EINTR)
+        log_error(p->log, "poll: %s", strerror(errno));
+    p->now = read_clocks();
+}
+
+static void take_signals(struct pipeline *p, int signal_fd)
+{
+    struct signalfd_siginfo s;
+    while (read(signal_fd, &s, sizeof s) == (ssize_t)sizeof s) {
+        if (s.ssi_signo != SIGHUP) {
+            log_info(p->log, "stopping: %s", strsignal((int)s.ssi_signo));
+            p->stop = true;
+            continue;
+        }
+        for (size_t i = 0; i < p->sources; i++)
+            source_rescan(p->source[i]);
+    }
+}
+
+static void step(struct pipeline *p)
+{
+    if (p->retry_ms && p->now.mono_ms >= p->retry_ms)
+        commit(p);
+    step_sources(p);
+    if (!p->retry_ms && p->now.mono_ms >= commit_due_ms(p))
+        commit(p);
+    if (p->now.mono_ms >= p->prune_ms) {
+        spool_prune(p->spool, p->now.unix_ms / 1000);
+        malloc_trim(0);
+        p->prune_ms = p->now.mono_ms + PRUNE_MS;
+    }
+    if (p->shipper)
+        shipper_step(p->shipper, p->now.mono_ms, p->now.unix_ms);
+}
+
+/* Ship what waits until nothing does, the collector fails, or it is time to go. */
+static enum status ship_rest(struct pipeline *p, int signal_fd, int64_t until_ms)
+{
+    while (p->shipper && !shipper_idle(p->shipper)) {
+        shipper_step(p->shipper, p->now.mono_ms, p->now.unix_ms);
+        if (shipper_idle(p->shipper))
+            break;
+        enum ship_health health = shipper_health(p->shipper);
+        bool failed = health != SHIP_OK && health != SHIP_UNTRIED;
+        if (failed || p->now.mono_ms >= until_ms)
+            return ST_BUSY;
+        wait_for_work(p, signal_fd, earlier(until_ms, shipper_wake_ms(p->shipper)));
+        take_signals(p, signal_fd);
+        if (p->stop)
+            until_ms = earlier(until_ms, p->now.mono_ms + STOP_SHIP_MS);
+    }
+    return ST_OK;
+}
+
+static void say_end(const struct pipeline *p)
+{
+    struct source_health h = { 0 };
+    for (size_t i = 0; i < p->sources; i++)
+        source_health(p->source[i], &h);
+    log_info(p->log,
+             "read %llu bytes, %llu lines; %llu records: %llu calls, %llu seen before, "
+             "%llu not billed",
+             (unsigned long long)h.bytes, (unsigned long long)h.lines,
+             (unsigned long long)h.records, (unsigned long long)p->count.calls,
+             (unsigned long long)p->count.repeats,
+             (unsigned long long)p->count.not_billed);
+}
+
+enum status pipeline_run(struct pipeline *p, int signal_fd)
+{
+    bool over = false;
+    p->now = read_clocks();
+    while (!p->stop && !over) {
+        step(p);
+        over = reading_over(p) || (p->once && p->retry_ms);
+        if (!over)
+            wait_for_work(p, signal_fd, next_wake_ms(p));
+        take_signals(p, signal_fd);
+    }
+    enum status st = commit(p);
+    say_end(p);
+    if (st != ST_OK)
+        return st;
+    int64_t patience_ms = p->stop ? STOP_SHIP_MS : INT64_MAX / 2;
+    st = ship_rest(p, signal_fd, p->now.mono_ms + patience_ms);
+    if (st == ST_BUSY)
+        log_warn(p->log, "totals wait in the spool: the collector is %s",
+                 ship_health_name(shipper_health(p->shipper)));
+    return p->stop && st == ST_BUSY ? ST_OK : st;
+}
+
+/* --- health ---------------------------------------------------------------------------
+ */
+
+static void put_count(struct json_out *o, const char *key, uint64_t v)
+{
+    json_key(o, key);
+    json_u64(o, v);
+}
+
+void pipeline_health(void *arg, struct buf *json)
+{
+    const struct pipeline *p = arg;
+    struct source_health h = { 0 };
+    struct spool_stats s = { 0 };
+    struct delta_stats d = delta_stats(p->delta);
+    struct json_out o = { .b = json };
+    for (size_t i = 0; i < p->sources; i++)
+        source_health(p->source[i], &h);
+    spool_stats(p->spool, &s);
+    json_open(&o, '{');
+    put_count(&o, "uptime_s", (uint64_t)(p->now.mono_ms - p->start.mono_ms) / 1000);
+    put_count(&o, "files", h.files);
+    put_count(&o, "open_files", h.open_files);
+    put_count(&o, "lag_bytes", h.lag_bytes);
+    put_count(&o, "bytes", h.bytes);
+    put_count(&o, "lines", h.lines);
+    put_count(&o, "records", h.records);
+    put_count(&o, "calls", p->count.calls);
+    put_count(&o, "repeats", p->count.repeats);
+    put_count(&o, "time_guessed", h.time_guessed + p->count.no_time + p->count.ahead);
+    put_count(&o, "spool_bytes", s.bytes);
+    put_count(&o, "spool_waiting", s.waiting);
+    put_count(&o, "series", d.series);
+    put_count(&o, "series_folded", d.folded);
+    json_key(&o, "drops");
+    json_open(&o, '{');
+    put_count(&o, "line_too_long", h.too_long);
+    put_count(&o, "not_json", h.not_json);
+    put_count(&o, "no_record", h.no_record);
+    put_count(&o, "torn", h.torn);
+    put_count(&o, "file_unreadable", h.unreadable);
+    put_count(&o, "file_binary", h.binary);
+    put_count(&o, "file_over_limit", h.over_limit);
+    put_count(&o, "unread_gone_bytes", h.unread_gone);
+    put_count(&o, "no_memory", p->count.no_memory);
+    put_count(&o, "rows_refused", s.refused + s.refused_pruned);
+    json_close(&o, '}');
+    json_close(&o, '}');
+}
+
+/* --- life -----------------------------------------------------------------------------
+ */
+
+static void load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob)
+{
+    struct pipeline *p = arg;
+    struct dedup_entry e;
+    (void)hash;
+    (void)hour;
+    if (blob.n != sizeof e)
+        return;
+    memcpy(&e, blob.p, sizeof e);
+    dedup_load(p->dedup, &e);
+}
+
+static enum status open_spool(struct pipeline *p)
+{
+    char path[PATH_MAX];
+    struct spool_limits limits = spool_limits_default();
+    const char *dir = p->c->state_dir;
+    int n = snprintf(path, sizeof path, "%s/spool.db", dir);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return ST_CONFIG;
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+        log_error(p->log, "state_dir %s: %s", dir, strerror(errno));
+        return errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO;
+    }
+    limits.max_bytes = p->c->limits.spool_bytes;
+    limits.dedup_max = (uint32_t)p->c->limits.remembered;
+    enum status st = spool_open(path, &limits, p->now.unix_ms, false, p->log, &p->spool);
+    return st == ST_OK ? spool_load_dedup(p->spool, load_dedup, p) : st;
+}
+
+static enum status open_sources(struct pipeline *p)
+{
+    p->env = (struct source_env){ .extract = p->extract,
+                                  .emit = on_call,
+                                  .emit_arg = p,
+                                  .log = p->log,
+                                  .once = p->once };
+    const struct config_logs *input = NULL;
+    size_t patterns = 0;
+    for (size_t i = 0; i < p->c->logs.n; i++) {
+        const struct config_logs *l = config_logs(p->c, i);
+        for (size_t k = 0; k < l->path.n; k++) {
+            bool dash = strcmp(l->path.at[k], "-") == 0;
+            patterns += !dash;
+            if (dash)
+                input = l;
+        }
+    }
+    enum status st = ST_OK;
+    if (patterns > 0)
+        st = source_tail_open(p->c, &p->env, p->spool, &p->source[p->sources]);
+    p->sources += patterns > 0 && st == ST_OK;
+    if (st == ST_OK && input) {
+        st = source_stdin_open(STDIN_FILENO, input, &p->env, &p->source[p->sources]);
+        p->sources += st == ST_OK;
+    }
+    return st;
+}
+
+static enum status open_shipper(struct pipeline *p, const char *token)
+{
+    const struct config_collector *c = &p->c->collector;
+    if (!*c->url) {
+        log_info(p->log, "no collector: totals stay in %s/spool.db", p->c->state_dir);
+        return ST_OK;
+    }
+    struct shipper_config ship = {
+        .agent = p->c->agent,
+        .limits = ship_limits_default(),
+        .http = { .url = c->url,
+                  .token = token,
+                  .ca_file = *c->ca_file ? c->ca_file : NULL,
+                  .compression = config_compressions[c->compression],
+                  .helper = *c->helper ? c->helper : NULL },
+    };
+    ship.limits.interval_ms = c->interval_ms;
+    return shipper_new(&ship, p->spool, pipeline_health, p, p->now.mono_ms, p->log,
+                       &p->shipper);
+}
+
+enum status pipeline_new(const struct config *c, const char *token, bool once,
+                         const struct log *log, struct pipeline **out)
+{
+    uint64_t seed = 0;
+    struct pipeline *p = calloc(1, sizeof *p);
+    if (!p)
+        return ST_NOMEM;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+        seed = (uint64_t)getpid();
+    p->c = c;
+    p->log = log;
+    p->once = once;
+    p->now = p->start = read_clocks();
+    p->pending_since_ms = p->unsaved_since_ms = INT64_MAX;
+    p->prune_ms = p->now.mono_ms + PRUNE_MS;
+    p->extract = extract_new();
+    p->dedup = dedup_new((size_t)c->limits.remembered);
+    p->delta = delta_new((size_t)c->limits.series, seed);
+    enum status st = p->extract && p->dedup && p->delta ? ST_OK : ST_NOMEM;
+    if (st == ST_OK)
+        st = open_spool(p);
+    if (st == ST_OK)
+        st = open_sources(p);
+    if (st == ST_OK)
+        st = open_shipper(p, token);
+    if (st != ST_OK) {
+        pipeline_free(p);
+        return st;
+    }
+    *out = p;
+    return ST_OK;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+    if (!p)
+        return;
+    shipper_free(p->shipper);
+    for (size_t i = 0; i < p->sources; i++)
+        source_close(p->source[i]);
+    spool_close(p->spool);
+    delta_free(p->delta);
+    dedup_free(p->dedup);
+    extract_free(p->extract);
+    free(p);
+}
