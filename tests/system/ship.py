@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -26,14 +27,19 @@ TOKEN = "secret-token-0123456789"
 class Collector(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, script):
+    def __init__(self, script, certificate=None):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.scheme = "https" if certificate else "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.script, self.requests, self.rows, self.times = script, [], {}, []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def url(self):
-        return "http://127.0.0.1:%d" % self.server_address[1]
+        return "%s://127.0.0.1:%d" % (self.scheme, self.server_address[1])
 
     def handle_error(self, request, client_address):
         pass  # clients that hang up are part of the tests
@@ -81,7 +87,7 @@ def drive(url, rows, seconds=8, compression="zstd", helper=None, env=None):
         run = subprocess.run([DRIVER, folder, url, TOKEN, compression, str(rows), str(seconds),
                               helper or HELPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              timeout=seconds + 60, text=True,
-                             env={**os.environ, **(env or {}), "no_proxy": "127.0.0.1"})
+                             env={**os.environ, **(env or {}), "no_proxy": "127.0.0.1,localhost"})
         assert TOKEN not in run.stderr + run.stdout, "the token was printed"
         return json.loads(run.stdout), run.stderr
     finally:
@@ -258,6 +264,29 @@ def case_token_is_nowhere_to_be_seen():
         h.take(lines)
     drive(Collector(script).url, 10, compression="gzip")
     assert seen and not any(seen), seen
+
+
+def case_tls_is_verified():
+    if not shutil.which("openssl"):
+        print("skipped tls_is_verified: no openssl command to make a certificate")
+        return
+    folder = tempfile.mkdtemp()
+    cert, key = folder + "/cert.pem", folder + "/key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert,
+                    "-days", "2", "-subj", "/CN=test", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
+    server = Collector(lambda h, n, lines: h.take(lines), (cert, key))
+    said, log = drive(server.url, 10, seconds=1)
+    assert said["health"] == "unreachable" and "certificate" in log, (said, log)
+    said, log = drive(server.url.replace("127.0.0.1", "localhost"), 10, seconds=1,
+                      env={"CA_FILE": cert})
+    assert said["health"] == "unreachable", (said, log)
+    assert not server.requests
+    said, log = drive(server.url, 10, compression="gzip", env={"CA_FILE": cert})
+    assert said["health"] == "ok" and said["waiting"] == 0, (said, log)
+    whole(server, 10)
+    shutil.rmtree(folder)
 
 
 def case_url_and_token_are_checked():

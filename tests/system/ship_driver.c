@@ -3,7 +3,7 @@
  * rows to the spool in FOLDER, ships them until none waits and a heartbeat passed, or
  * until SECONDS are over, and prints health, rows waiting and rows refused.
  *
- *   ship_driver FOLDER URL TOKEN COMPRESSION ROWS SECONDS [HELPER]
+ *   [CA_FILE=…] ship_driver FOLDER URL TOKEN COMPRESSION ROWS SECONDS [HELPER]
  */
 #include "agent/shipper.h"
 
@@ -69,6 +69,7 @@ int main(int argc, char **argv)
     c.http = (struct ship_http_config){ .url = argv[2],
                                         .token = argv[3],
                                         .compression = argv[4],
+                                        .ca_file = getenv("CA_FILE"),
                                         .helper = argc > 7 ? argv[7] : NULL };
     c.limits.interval_ms = 100;
     c.limits.backoff_min_ms = 100;
