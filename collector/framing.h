@@ -1,7 +1,8 @@
 /*
  * Is a request framed in one way only? What a proxy in front and this server could read
  * differently is refused: RFC 9112, 6 and 11.2. Pure; fed by server with the header
- * fields of a request.
+ * fields of a request. (libmicrohttpd 0.9.75 cuts a value at a NUL byte before it gets
+ * here; what is left is judged.)
  */
 #ifndef BREAKEVEN_FRAMING_H
 #define BREAKEVEN_FRAMING_H

@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+"""The collector over its real socket: who gets in, what is refused and how, what lasts.
+
+usage: collector.py BREAKEVEN_COLLECTOR
+"""
+import gzip
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from collector import Collector, batch, bearer, header, row, this_hour  # noqa: E402
+
+BINARY = ""
+LIMITS = """
+limits: { head_timeout: 1s, body_timeout: 2s, idle_timeout: 2s, body: 64KiB, batch: 1MiB,
+          batch_ratio: 100, batch_rows: 100 }
+"""
+
+
+class Case(unittest.TestCase):
+    config = LIMITS
+
+    def setUp(self):
+        self.c = Collector(BINARY, self.config)
+        self.addCleanup(self.c.close)
+        self.write = self.c.token("web", agents="web-*")
+        self.read = self.c.token("dash", "read")
+        self.c.start()
+
+    def tearDown(self):
+        """Whatever was sent: it stops in order, and no sanitizer had anything to say."""
+        if self.c.process:
+            self.assertEqual(self.c.stop(), 0, self.c.log())
+        self.assertNotIn("Sanitizer", self.c.log())
+
+    def calls(self):
+        return sum(r["calls"] for r in self.c.json("/api/v1/usage/daily"))
+
+
+class Tokens(Case):
+    def test_who_gets_in(self):
+        good = batch(header(), row(this_hour(), 1, 5))
+        for token, want in [(None, 401), ("", 401), (self.write[:-1], 401),
+                            (self.write + "0", 401), ("brk_" + "0" * 64, 401),
+                            (self.read, 403), (self.write, 200)]:
+            status, body, head = self.c.post(good, token)
+            self.assertEqual(status, want, (token, body))
+            if want == 401:
+                self.assertIn("WWW-Authenticate", head)
+        self.assertEqual(self.calls(), 5)
+        self.assertNotIn(self.write, self.c.log())
+
+    def test_an_agent_of_another(self):
+        status, body, _ = self.c.post(batch(header("db-1"), row(this_hour(), 1, 5)), self.write)
+        self.assertEqual(status, 403, body)
+        r = self.c.command("token", "add", "--name", "x", "--agents", "web-7", check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("web-*", r.stderr)
+
+    def test_revoked_while_running(self):
+        self.assertEqual(self.c.post(batch(header()), self.write)[0], 200)
+        self.c.command("token", "revoke", "web")
+        time.sleep(0.7)
+        self.assertEqual(self.c.post(batch(header()), self.write)[0], 401)
+        again = self.c.token("web-new", agents="web-*")
+        time.sleep(0.7)
+        self.assertEqual(self.c.post(batch(header()), again)[0], 200)
+
+    def test_reading(self):
+        self.assertEqual(self.c.get("/api/v1/usage/daily")[0], 200)  # loopback
+        self.assertEqual(self.c.get("/api/v1/usage/daily", "wrong")[0], 401)
+        self.assertEqual(self.c.get("/api/v1/usage/daily", self.write)[0], 403)
+        # a name of the outer world that points here is not this machine
+        out = self.c.raw(b"GET /api/v1/status HTTP/1.1\r\nHost: evil.example\r\n"
+                         b"Connection: close\r\n\r\n")
+        self.assertIn(b" 401 ", out)
+        self.assertEqual(self.c.get("/healthz")[0], 200)
+
+
+class Batches(Case):
+    def test_whole_or_nothing(self):
+        h = this_hour()
+        status, body, _ = self.c.post(batch(header(), row(h, 1, 5), row(h, 2, 6)[:-2]),
+                                      self.write)
+        self.assertEqual(status, 400)
+        self.assertEqual(json.loads(body)["line"], 3)
+        self.assertEqual(self.calls(), 0)
+        status, body, _ = self.c.post(batch(header(rows=3), row(h, 1, 5)), self.write)
+        self.assertEqual(status, 400, body)
+
+    def test_answers(self):
+        h = this_hour()
+        good = batch(header(rows=2), row(h, 2, 5), row(h - 3600, 2, 6))
+        self.assertEqual(json.loads(self.c.post(good, self.write)[1]),
+                         {"rows": 2, "newer_kept": 0})
+        self.assertEqual(json.loads(self.c.post(good, self.write)[1]),
+                         {"rows": 0, "newer_kept": 2})
+        odd = batch(header(), row(h, 1, 50), row(h - 401 * 86400, 1, 1),
+                    row(h + 7200, 1, 1, model="x", later=1))
+        self.assertEqual(json.loads(self.c.post(odd, self.write)[1]),
+                         {"rows": 0, "newer_kept": 1, "too_old": 1, "in_future": 1,
+                          "unknown_fields": 1})
+        self.assertEqual(self.calls(), 11)
+
+    def test_encodings(self):
+        plain = batch(header(), row(this_hour(), 1, 5))
+        zstd = subprocess.run(["zstd", "-qc"], input=plain, stdout=subprocess.PIPE,
+                              check=True).stdout
+        for body, encoding in [(gzip.compress(plain), "gzip"), (zstd, "zstd"),
+                               (plain, "identity")]:
+            status, answer, _ = self.c.post(body, self.write, encoding)
+            self.assertEqual(status, 200, (encoding, answer))
+        for body, encoding, want in [(plain, "br", 415), (plain, "gzip", 400),
+                                     (gzip.compress(plain)[:-3], "gzip", 400),
+                                     (gzip.compress(plain) + b"x", "gzip", 400)]:
+            self.assertEqual(self.c.post(body, self.write, encoding)[0], want, encoding)
+        self.assertEqual(self.c.post(plain, self.write, kind="text/plain")[0], 415)
+        self.assertEqual(self.calls(), 5)
+
+    def test_too_large(self):
+        h = this_hour()
+        many = batch(header(), *[row(h, 1, 1, model=f"m{i}") for i in range(101)])
+        self.assertEqual(self.c.post(many, self.write)[0], 413)
+        blank = header().encode() + b"\n" * 70000
+        self.assertEqual(self.c.post(blank, self.write)[0], 413)  # body over 64 KiB
+        bomb = gzip.compress(header().encode() + b"\n" * (16 << 20))
+        self.assertLess(len(bomb), 65536)
+        status, body, _ = self.c.post(bomb, self.write, "gzip")
+        self.assertEqual(status, 413, body)
+        zstd = subprocess.run(["zstd", "-qc19"], input=header().encode() + b"\n" * (900 << 20),
+                              stdout=subprocess.PIPE, check=True).stdout
+        status, body, _ = self.c.post(zstd[:60000], self.write, "zstd")
+        self.assertEqual(status, 413, body)
+        with open(f"/proc/{self.c.process.pid}/status") as f:
+            peak = [int(s.split()[1]) for s in f if s.startswith("VmHWM")][0]
+        print(f"peak memory after the bombs: {peak} KiB")
+        self.assertLess(peak, 200 << 10)
+        self.assertEqual(self.c.get("/readyz")[0], 200)
+
+
+class Hostile(Case):
+    def test_slow_clients(self):
+        """A byte now and then keeps nobody's place: heads 1 s, bodies 2 s."""
+        for start, most in [(b"GET / HTTP/1.1\r\nX: ", 4),
+                            (b"POST /api/v1/usage HTTP/1.1\r\nHost: localhost\r\n"
+                             b"Content-Type: application/x-ndjson\r\nAuthorization: Bearer "
+                             + self.write.encode() + b"\r\nContent-Length: 999\r\n\r\n", 6)]:
+            s = socket.create_connection(("127.0.0.1", self.c.port))
+            s.sendall(start)
+            began = time.time()
+            try:
+                while time.time() - began < 15:
+                    s.sendall(b"a")
+                    s.settimeout(0.2)
+                    try:
+                        if s.recv(1000) == b"":
+                            break
+                    except socket.timeout:
+                        pass
+            except OSError:
+                pass
+            took = time.time() - began
+            s.close()
+            self.assertLess(took, most, start)
+        self.assertEqual(self.c.metric("breakeven_http_reaped_connections_total"), 2)
+
+    def test_silence(self):
+        s = socket.create_connection(("127.0.0.1", self.c.port))
+        s.settimeout(10)
+        began = time.time()
+        self.assertEqual(s.recv(1), b"")
+        self.assertLess(time.time() - began, 4)
+        s.close()
+
+    def test_smuggling(self):
+        """What a proxy in front could read another way is refused, and the line closed."""
+        tail = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        post = b"POST /api/v1/usage HTTP/1.1\r\nHost: localhost\r\n"
+        for name, head in [
+                ("two lengths", post + b"Content-Length: 0\r\nContent-Length: 4\r\n\r\n"),
+                ("same length twice", post + b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n"),
+                ("length and chunks", post + b"Content-Length: 0\r\n"
+                 b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+                ("blank before colon", post + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+                ("unknown coding", post + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+                ("two hosts", b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+                ("no host", b"GET /healthz HTTP/1.1\r\n\r\n"),
+                ("NUL in a header", post + b"Content-Length: 0\r\n"
+                 b"Transfer-Encoding: chunked\0\r\n\r\n0\r\n\r\n"),
+                ("bell in a header", b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: a\7b\r\n\r\n"),
+                ("control in path", b"GET /health%0dz HTTP/1.1\r\nHost: a\r\n\r\n"),
+                ("huge header", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 70000 + b"\r\n\r\n"),
+        ]:
+            out = self.c.raw(head + tail, 3)
+            self.assertNotIn(b"HTTP/1.1 2", out, (name, out))
+        self.assertEqual(self.c.get("/healthz")[0], 200)
+
+    def test_addresses(self):
+        for method, path, want in [("GET", "/nope", 404), ("GET", "/../etc/passwd", 404),
+                                   ("GET", "/api/v1/usage", 405), ("PUT", "/healthz", 405),
+                                   ("GET", "/api/v1/usage/daily?modle=x", 400),
+                                   ("GET", "/api/v1/usage/daily?from=yesterday", 400),
+                                   ("GET", "/api/v1/usage/daily?from=2026-01-02&to=2026-01-01",
+                                    400),
+                                   ("GET", "/api/v1/usage/daily?group_by=day", 400),
+                                   ("GET", "/api/v1/dimensions/secret", 404),
+                                   ("HEAD", "/healthz", 200)]:
+            status, body, head = self.c.request(method, path)
+            self.assertEqual(status, want, (path, body))
+            self.assertEqual(head["X-Content-Type-Options"], "nosniff")
+        self.assertEqual(self.c.request("PUT", "/healthz")[2]["Allow"], "GET, HEAD")
+
+    def test_burst(self):
+        socks = []
+        for _ in range(150):
+            s = socket.create_connection(("127.0.0.1", self.c.port))
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            socks.append(s)
+        ok = 0
+        for s in socks:
+            s.settimeout(10)
+            ok += b" 200 " in s.recv(1000)
+            s.close()
+        self.assertEqual(ok, 150)
+
+    def test_hostile_names(self):
+        name = "<b>\"\\{}',=1+1 DROP"
+        self.c.post(batch(header(), row(this_hour(), 1, 5, model="=" + name)), self.write)
+        rows = self.c.json("/api/v1/usage/daily?group_by=model")
+        self.assertEqual(rows[0]["model"], "=" + name)
+        _, csv = self.c.get("/api/v1/usage/daily?group_by=model&format=csv")
+        self.assertIn(b",\"'=<b>", csv)
+        if shutil.which("promtool"):
+            _, text = self.c.get("/metrics")
+            r = subprocess.run(["promtool", "check", "metrics"], input=text,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(r.returncode, 0, r.stdout)
+        else:
+            print("promtool is not here: the exposition was not linted")
+
+
+class Life(Case):
+    def test_restart_keeps_all(self):
+        self.c.post(batch(header(), row(this_hour(), 1, 5)), self.write)
+        self.assertEqual(self.c.stop(), 0)
+        self.c.start()
+        self.assertEqual(self.calls(), 5)
+        csv = self.c.command("export", "--csv", "--group-by", "model").stdout
+        self.assertIn(",gpt-4o,5,500,", csv)
+        mode = os.stat(os.path.join(self.c.data_dir, "breakeven.db")).st_mode & 0o777
+        self.assertEqual(mode, 0o600)
+
+    def test_second_collector(self):
+        r = self.c.command("serve", check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("another collector", r.stderr)
+
+    def test_refuses_to_be_exposed(self):
+        for config, word in [("", "tls"), ("tls: { cert: /nope, key: /nope }\n", "/nope")]:
+            other = Collector(BINARY, config)
+            self.addCleanup(other.close)
+            with open(other.yaml) as f:
+                text = f.read().replace("127.0.0.1", "0.0.0.0")
+            with open(other.yaml, "w") as f:
+                f.write(text)
+            other.token("a")
+            r = other.command("serve", check=False)
+            self.assertEqual(r.returncode, 2, r.stderr)
+            self.assertIn(word, r.stderr)
+
+    def test_wrong_config(self):
+        other = Collector(BINARY, "lisen: x\n")
+        self.addCleanup(other.close)
+        for verb in ["serve", "check", "export"]:
+            r = other.command(verb, check=False)
+            self.assertEqual(r.returncode, 2)
+            self.assertIn("collector.yaml:3: ", r.stderr)
+
+    def test_a_store_that_is_not_ours(self):
+        self.c.stop()
+        path = os.path.join(self.c.data_dir, "breakeven.db")
+
+        def junk():
+            with open(path, "wb") as f:
+                f.write(b"not a database" * 999)
+
+        def foreign():
+            db = sqlite3.connect(path)
+            db.execute("create table t(a)")
+            db.close()
+        for make, word in [(junk, ""), (foreign, "another program")]:
+            for suffix in ["", "-wal", "-shm"]:
+                if os.path.exists(path + suffix):
+                    os.unlink(path + suffix)
+            make()
+            r = self.c.command("serve", check=False)
+            self.assertEqual(r.returncode, 1, r.stderr)
+            self.assertIn(word, r.stderr)
+
+    def test_pipelined_stop(self):
+        """SIGTERM while batches fly: each is stored or was not acknowledged."""
+        import threading
+        acked, stop = [], threading.Event()
+
+        def send(n):
+            ver = 0
+            while not stop.is_set():
+                ver += 1
+                try:
+                    status = self.c.post(batch(header(f"web-{n}"),
+                                               row(this_hour(), ver, ver)), self.write)[0]
+                except OSError:
+                    continue
+                if status == 200:
+                    acked.append((n, ver))
+        threads = [threading.Thread(target=send, args=(n,)) for n in range(8)]
+        for t in threads:
+            t.start()
+        time.sleep(1)
+        self.assertEqual(self.c.stop(), 0)
+        stop.set()
+        for t in threads:
+            t.join()
+        best = {n: max(v for m, v in acked if m == n) for n in range(8)}
+        db = sqlite3.connect(os.path.join(self.c.data_dir, "breakeven.db"))
+        for n, ver in best.items():
+            got = db.execute("select max(ver) from usage_hour join source on source.id=source "
+                             "where agent=?", (f"web-{n}",)).fetchone()[0]
+            self.assertGreaterEqual(got, ver)
+
+
+class FullDisk(unittest.TestCase):
+    def test_full_disk(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root for a small tmpfs")
+        c = Collector(BINARY)
+        self.addCleanup(c.close)
+        os.mkdir(c.data_dir)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", c.data_dir],
+                          stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("cannot mount a tmpfs here")
+        self.addCleanup(subprocess.run, ["umount", "-l", c.data_dir])
+        token = c.token("web", agents="*")
+        c.start()
+        h, sent, refused = this_hour(), {}, 0
+        for i in range(400):
+            rows = [row(h - 3600 * (i % 300), i + 1, i + 1, model=f"model-{k}-" + "x" * 100)
+                    for k in range(20)]
+            status, body, head = c.post(batch(header(), *rows), token)
+            if status == 200:
+                sent[i % 300] = i + 1
+            else:
+                self.assertEqual(status, 503, body)
+                self.assertIn("Retry-After", head)
+                self.assertIn(b"full", body)
+                refused += 1
+                if refused > 5:
+                    break
+        self.assertGreater(refused, 5)
+        self.assertEqual(c.get("/readyz")[0], 503)
+        self.assertEqual(c.metric("breakeven_store_writable"), 0)
+        want = sum(20 * v for v in sent.values())
+        self.assertEqual(sum(r["calls"] for r in c.json("/api/v1/usage/daily")), want)
+        subprocess.run(["mount", "-o", "remount,size=64m", c.data_dir], check=True)
+        status, body, _ = c.post(batch(header(), row(h, 1000, 7, model="after")), token)
+        self.assertEqual(status, 200, body)
+        self.assertEqual(c.get("/readyz")[0], 200)
+        self.assertEqual(sum(r["calls"] for r in c.json("/api/v1/usage/daily")), want + 7)
+        print(f"full disk: {len(sent)} batches stored, {refused} refused, {want} calls kept")
+        c.stop()
+        db = sqlite3.connect(os.path.join(c.data_dir, "breakeven.db"))
+        self.assertEqual(db.execute("pragma integrity_check").fetchone()[0], "ok")
+        db.close()
+        self.assertNotIn("Sanitizer", c.log())
+
+
+if __name__ == "__main__":
+    BINARY = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
