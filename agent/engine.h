@@ -30,16 +30,14 @@ struct exchange;
 struct extract {
     struct raw_table table;
     struct arena arena;  /* of the record at hand */
-    struct frame *frame; /* ENGINE_FRAMES, made at the first record */
+    struct frame *frame; /* ENGINE_FRAMES of them */
     size_t frames;
-    struct exchange *exchange; /* made at the first exchange */
-    char model[RAW_TEXT];      /* model of a path, decoded */
+    struct exchange *exchange;
+    char model[RAW_TEXT]; /* model of a path, decoded */
     const char *provider; /* the last provider of a record, as spelled and as named */
     char spelled[32];
     size_t spelled_n;
 };
-
-void exchange_free(struct exchange *e);
 
 /* Surface, accounting and outcome of a body whose request is unknown, from its shape. */
 struct shape {
@@ -57,6 +55,16 @@ struct shape shape_of(const struct raw *r);
  */
 void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
                    bool streamed, struct usage *u);
+
+/*
+ * The id of a reply if it names the call, so that repeats of it can be told by it; empty
+ * for surfaces and errors whose ids name something else.
+ */
+struct slice judge_id(const char *surface, uint16_t status, bool streamed,
+                      struct slice id);
+
+/* A line of a batch's results adds nothing to what it does not say: zero, not unknown. */
+void judge_batch_line(const char *surface, struct usage *u);
 
 /* A provider's name from a model's, for records that name none; "" if not telling. */
 const char *provider_of_model(struct slice model);

@@ -1,5 +1,12 @@
-/* Engine life cycle; the exchange door follows. */
-#include "agent/engine.h"
+/*
+ * The exchange door. The request's body is walked for model and sizes, the reply's body
+ * goes through its framing to the same walk, document by document; what only one
+ * document says (its type, its id) is promoted to the exchange at its end.
+ */
+#include "agent/extract.h"
+
+#include "agent/exchange.h"
+#include "agent/normalise.h"
 
 #include <stdlib.h>
 
@@ -10,6 +17,12 @@ struct extract *extract_new(void)
         return NULL;
     raw_table_init(&x->table);
     arena_init(&x->arena, ENGINE_ARENA);
+    x->exchange = calloc(1, sizeof *x->exchange);
+    x->frame = malloc(ENGINE_FRAMES * sizeof *x->frame);
+    if (!x->exchange || !x->frame) {
+        extract_free(x);
+        return NULL;
+    }
     return x;
 }
 
@@ -19,5 +32,522 @@ void extract_free(struct extract *x)
         return;
     arena_release(&x->arena);
     free(x->frame);
+    free(x->exchange);
     free(x);
+}
+
+static size_t keep(char *to, size_t cap, struct slice s)
+{
+    size_t n = s.n < cap ? s.n : cap;
+    if (n)
+        memcpy(to, s.p, n);
+    return n;
+}
+
+/* --- documents ------------------------------------------------------------------------
+ */
+
+static bool surface_is(const struct exchange *e, const char *surface)
+{
+    return !strcmp(e->hit.surface, surface);
+}
+
+/* Forget what the last document said about itself alone. */
+static void document_begin(void *arg)
+{
+    struct exchange *e = arg;
+    struct raw *r = &e->reply;
+    r->have_str &= ~(1u << S_ID | 1u << S_TYPE | 1u << S_OBJECT);
+    raw_clear(r, N_X_OUT);
+    if (raw_has(r, N_X_IN) && surface_is(e, "gemini.predict"))
+        raw_clear(r, N_X_IN);
+    r->searches = 0;
+    r->text_out = 0;
+}
+
+/* Text of events that repeat what their deltas said does not count again. */
+static bool repeats(const struct exchange *e, struct slice type)
+{
+    if (e->framing == FRAMING_JSON)
+        return false;
+    return slice_starts(type, SLICE("response.")) && !slice_ends(type, SLICE(".delta"));
+}
+
+static void sum_part(struct exchange *e)
+{
+    struct usage u;
+    usage_init(&u);
+    if (!normalise(&e->reply, slice_str(e->hit.provider), &u))
+        return;
+    judge_batch_line(e->hit.surface, &u);
+    for (unsigned f = 0; f < USAGE_N; f++)
+        if (usage_has(&u, f))
+            usage_set(&e->sums.usage, f, e->sums.usage.v[f] + u.v[f]);
+    e->sums.parts++;
+    e->reply.have[0] = e->reply.have[1] = 0;
+    e->reply.flags = 0;
+    e->reply.passes = 0;
+}
+
+static void document_end(void *arg)
+{
+    struct exchange *e = arg;
+    struct raw *r = &e->reply;
+    struct slice type = raw_str(r, S_TYPE), object = raw_str(r, S_OBJECT);
+    bool run = slice_eq(object, SLICE("thread.run"));
+    if (slice_eq(type, SLICE("error")))
+        r->flags |= F_ERROR;
+    if (raw_str(r, S_ID).n && (!e->id_n || (run && !e->thread_run))) {
+        e->id_n = keep(e->id, sizeof e->id, raw_str(r, S_ID));
+        e->thread_run = run;
+    }
+    if (!repeats(e, type)) {
+        e->text_out += r->text_out;
+        e->token |= r->text_out > 0;
+    }
+    if (r->searches > e->searches)
+        e->searches = r->searches;
+    if (surface_is(e, "bedrock.agent") || surface_is(e, "openai.batch_results") ||
+        surface_is(e, "anthropic.batch_results"))
+        sum_part(e);
+}
+
+/* --- events ---------------------------------------------------------------------------
+ */
+
+static void event_data(void *arg, struct slice piece)
+{
+    walk_feed(&((struct exchange *)arg)->answer, piece);
+}
+
+static void event_end(void *arg, struct slice name)
+{
+    struct exchange *e = arg;
+    walk_finish(&e->answer);
+    if (slice_eq(name, SLICE("error")))
+        e->reply.flags |= F_ERROR;
+    walk_restart(&e->answer);
+}
+
+static const struct sse_events sse_events = { .data = event_data, .end = event_end };
+
+static void message_begin(void *arg, struct slice message_type, struct slice event_type)
+{
+    struct exchange *e = arg;
+    e->intact = e->reply;
+    e->bytes = (struct chunk_bytes){ .state = 0 };
+    e->native_chunk =
+        slice_eq(event_type, SLICE("chunk")) && surface_is(e, "bedrock.invoke_stream");
+    e->exception = slice_eq(message_type, SLICE("exception")) ||
+                   slice_eq(message_type, SLICE("error"));
+}
+
+static int base64_digit(char c)
+{
+    return c >= 'A' && c <= 'Z'   ? c - 'A'
+           : c >= 'a' && c <= 'z' ? c - 'a' + 26
+           : c >= '0' && c <= '9' ? c - '0' + 52
+           : c == '+'             ? 62
+           : c == '/'             ? 63
+                                  : -1;
+}
+
+enum { BYTES_SEEK, BYTES_COLON, BYTES_TEXT, BYTES_DONE };
+
+/*
+ * {"bytes":"<base64 of the model's own JSON>","p":"…"}: the key is sought, the text
+ * behind it decoded into the walk. The padding p holds letters only.
+ */
+static void native_bytes(struct exchange *e, struct slice piece)
+{
+    static const char key[] = "\"bytes\"";
+    struct chunk_bytes *b = &e->bytes;
+    char out[192];
+    size_t n = 0;
+    for (size_t i = 0; i < piece.n && b->state != BYTES_DONE; i++) {
+        char c = piece.p[i];
+        if (b->state == BYTES_SEEK) {
+            b->matched =
+                c == key[b->matched] ? (unsigned char)(b->matched + 1) : c == '"';
+            if (b->matched == sizeof key - 1)
+                b->state = BYTES_COLON;
+        } else if (b->state == BYTES_COLON) {
+            b->state = c == '"' ? BYTES_TEXT : BYTES_COLON;
+        } else if (base64_digit(c) < 0) {
+            b->state = c == '"' || c == '=' ? BYTES_DONE : BYTES_TEXT;
+        } else {
+            b->bits = b->bits << 6 | (uint32_t)base64_digit(c);
+            if (++b->digits % 4 != 1)
+                out[n++] = (char)(b->bits >> (6 - 2 * ((b->digits - 1) % 4)) & 0xff);
+            if (n == sizeof out) {
+                walk_feed(&e->answer, slice_of(out, n));
+                n = 0;
+            }
+        }
+    }
+    walk_feed(&e->answer, slice_of(out, n));
+}
+
+static void message_payload(void *arg, struct slice piece)
+{
+    struct exchange *e = arg;
+    if (e->native_chunk)
+        native_bytes(e, piece);
+    else
+        walk_feed(&e->answer, piece);
+}
+
+static void message_end(void *arg, bool intact)
+{
+    struct exchange *e = arg;
+    walk_finish(&e->answer);
+    walk_restart(&e->answer);
+    if (!intact)
+        e->reply = e->intact; /* what it said is not to be believed */
+    else if (e->exception)
+        e->reply.flags |= F_ERROR;
+}
+
+static const struct eventstream_events message_events = { .begin = message_begin,
+                                                          .payload = message_payload,
+                                                          .end = message_end };
+
+/* --- request --------------------------------------------------------------------------
+ */
+
+void extract_begin(struct extract *x, struct slice scheme, struct slice host,
+                   uint16_t port, struct slice method, struct slice target)
+{
+    struct exchange *e = x->exchange;
+    (void)scheme;
+    memset(e, 0, offsetof(struct exchange, path_model));
+    e->path_model_n = e->region_n = e->id_n = e->request_id_n = e->scope_n = 0;
+    e->hit = provider_match(method, host, port, target);
+    e->path_model_n = provider_decode(e->hit.model, e->path_model, sizeof e->path_model);
+    e->region_n = keep(e->region, sizeof e->region, e->hit.region);
+    e->hit.model = e->hit.region = (struct slice){ NULL, 0 };
+    usage_init(&e->sums.usage);
+    walk_init(&e->ask, &x->table, C_REQ, &e->request, &e->ask_names);
+    walk_init(&e->answer, &x->table, C_ROOT, &e->reply, &e->names);
+    e->answer.begin = document_begin;
+    e->answer.end = document_end;
+    e->answer.arg = e;
+    sse_init(&e->sse);
+    eventstream_init(&e->es);
+}
+
+void extract_request_headers(struct extract *x, const struct extract_header *h, size_t n)
+{
+    struct exchange *e = x->exchange;
+    for (size_t i = 0; i < n; i++) {
+        if (slice_ieq(h[i].name, SLICE("x-amzn-bedrock-service-tier"))) {
+            size_t len = keep(e->ask_names.name[S_TIER], RAW_TEXT, h[i].value);
+            raw_str_set(&e->request, S_TIER, slice_of(e->ask_names.name[S_TIER], len));
+        } else if (slice_ieq(h[i].name, SLICE("openai-organization")) ||
+                   slice_ieq(h[i].name, SLICE("openai-project")) ||
+                   slice_ieq(h[i].name, SLICE("anthropic-workspace-id")) ||
+                   slice_ieq(h[i].name, SLICE("x-goog-user-project"))) {
+            e->scope_n = keep(e->scope, sizeof e->scope, h[i].value);
+        }
+    }
+}
+
+/* name="model" of a multipart form, then its value on the line after the blank one. */
+static void form_bytes(struct form *f, struct slice piece)
+{
+    static const char mark[] = "name=\"model\"\r\n\r\n";
+    for (size_t i = 0; i < piece.n && !f->done; i++) {
+        char c = piece.p[i];
+        if (f->inside) {
+            f->done = c == '\r' || c == '\n' || f->n == sizeof f->value;
+            if (!f->done)
+                f->value[f->n++] = c;
+            continue;
+        }
+        f->matched = c == mark[f->matched] ? (unsigned char)(f->matched + 1) : c == 'n';
+        f->inside = f->matched == sizeof mark - 1;
+    }
+}
+
+void extract_request_body(struct extract *x, struct slice piece)
+{
+    struct exchange *e = x->exchange;
+    e->bytes_up += piece.n;
+    if (e->hit.accounting == ACCOUNTING_NONE)
+        return;
+    if (!e->request_seen) {
+        struct slice s = slice_trim(piece);
+        if (!s.n)
+            return;
+        e->request_seen = true;
+        e->request_json = s.p[0] == '{' || s.p[0] == '[';
+    }
+    if (e->request_json)
+        walk_feed(&e->ask, piece);
+    else
+        form_bytes(&e->form, piece);
+}
+
+/* --- reply ----------------------------------------------------------------------------
+ */
+
+/* Counts in headers, and names for what they count. */
+static const struct {
+    const char *name;
+    unsigned char slot;
+    bool usd;
+} counts[] = {
+    { "x-amzn-bedrock-input-token-count", N_M_INPUT, false },
+    { "x-amzn-bedrock-output-token-count", N_M_OUTPUT, false },
+    { "x-amzn-bedrock-cache-read-input-token-count", N_M_READ, false },
+    { "x-amzn-bedrock-cache-write-input-token-count", N_M_WRITE, false },
+    { "x-prompt-tokens", N_T_IN, false },
+    { "x-generated-tokens", N_T_OUT, false },
+    { "fireworks-prompt-tokens", N_T_IN, false },
+    { "x-litellm-response-cost", N_COST, true },
+};
+
+static const char *const request_ids[] = { "x-request-id",           "request-id",
+                                           "apim-request-id",        "x-amzn-requestid",
+                                           "mistral-correlation-id", "x-litellm-call-id",
+                                           "x-correlation-id" };
+
+static void reply_header(struct exchange *e, struct slice name, struct slice value)
+{
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        uint64_t v;
+        if (!slice_ieq(name, slice_str(counts[i].name)))
+            continue;
+        if (counts[i].usd ? json_decimal(value, 12, &v) && v : json_count(value, &v))
+            raw_set(&e->reply, counts[i].slot, v);
+        return;
+    }
+    for (size_t i = 0; i < sizeof request_ids / sizeof *request_ids; i++)
+        if (slice_ieq(name, slice_str(request_ids[i])) && !e->request_id_n)
+            e->request_id_n = keep(e->request_id, sizeof e->request_id, value);
+    if (slice_ieq(name, SLICE("openai-organization")) ||
+        slice_ieq(name, SLICE("anthropic-organization-id")))
+        e->scope_n = keep(e->scope, sizeof e->scope, value);
+    if (!slice_ieq(name, SLICE("content-type")))
+        return;
+    e->event_stream_type = slice_istarts(value, SLICE("text/event-stream"));
+    e->ndjson_type = slice_find(value, SLICE("ndjson")) != SIZE_MAX ||
+                     slice_find(value, SLICE("jsonl")) != SIZE_MAX ||
+                     slice_find(value, SLICE("stream+json")) != SIZE_MAX;
+    if (slice_istarts(value, SLICE("application/vnd.amazon.eventstream")))
+        e->framing = FRAMING_EVENTSTREAM;
+}
+
+void extract_response_head(struct extract *x, uint16_t status,
+                           const struct extract_header *h, size_t n)
+{
+    struct exchange *e = x->exchange;
+    e->status = status;
+    for (size_t i = 0; i < n; i++)
+        reply_header(e, h[i].name, h[i].value);
+}
+
+/* By its first byte: what a body is shows there more surely than in its type. */
+static enum framing sniff(const struct exchange *e, struct slice body)
+{
+    switch (body.p[0]) {
+    case '{':
+    case '[':
+        return FRAMING_JSON;
+    case 'd': /* data: */
+    case 'e': /* event: */
+    case 'i': /* id: */
+    case 'r': /* retry: */
+    case ':':
+    case '\xef': /* a byte order mark */
+        return FRAMING_SSE;
+    case 0:
+        return FRAMING_EVENTSTREAM;
+    default:
+        return e->event_stream_type ? FRAMING_SSE : FRAMING_OTHER;
+    }
+}
+
+void extract_response_body(struct extract *x, struct slice piece)
+{
+    struct exchange *e = x->exchange;
+    e->bytes_down += piece.n;
+    if (e->hit.accounting == ACCOUNTING_NONE)
+        return;
+    if (!e->body_seen) {
+        struct slice s = slice_trim(piece);
+        if (!s.n)
+            return;
+        e->body_seen = true;
+        if (e->framing == FRAMING_UNKNOWN || s.p[0] == '{')
+            e->framing = sniff(e, s);
+    }
+    switch (e->framing) {
+    case FRAMING_JSON:
+        walk_feed(&e->answer, piece);
+        break;
+    case FRAMING_SSE:
+        sse_feed(&e->sse, piece, &sse_events, e);
+        break;
+    case FRAMING_EVENTSTREAM:
+        eventstream_feed(&e->es, piece, &message_events, e);
+        break;
+    default:
+        break;
+    }
+}
+
+bool extract_saw_token(const struct extract *x)
+{
+    return x->exchange->token || x->exchange->reply.text_out;
+}
+
+/* --- verdict --------------------------------------------------------------------------
+ */
+
+static enum usage_source source_of(const struct exchange *e)
+{
+    const struct raw *r = &e->reply;
+    bool headers = raw_has(r, N_M_INPUT) || raw_has(r, N_M_OUTPUT);
+    switch (e->framing) {
+    case FRAMING_SSE:
+        return SOURCE_SSE;
+    case FRAMING_EVENTSTREAM:
+        return SOURCE_EVENTSTREAM;
+    case FRAMING_JSON:
+        if (headers && !(r->flags & F_USAGE))
+            return SOURCE_HEADERS;
+        if (e->answer.array && surface_is(e, "gemini.generate_stream"))
+            return SOURCE_JSON_ARRAY;
+        return !e->answer.array && (e->answer.documents > 1 || e->ndjson_type)
+                   ? SOURCE_NDJSON
+                   : SOURCE_JSON;
+    default:
+        return SOURCE_HEADERS;
+    }
+}
+
+static bool streamed(const struct exchange *e)
+{
+    return e->framing == FRAMING_SSE || e->framing == FRAMING_EVENTSTREAM ||
+           e->answer.documents > 1;
+}
+
+/*
+ * The model as the reply names it; Bedrock's own ids stand in the path, and only Claude's
+ * bodies name the model that really answered.
+ */
+static struct slice reply_model(const struct exchange *e)
+{
+    struct slice none = { NULL, 0 };
+    struct slice surface = slice_str(e->hit.surface);
+    if (slice_starts(surface, SLICE("replicate.")))
+        return none;
+    if (slice_starts(surface, SLICE("bedrock.invoke")) &&
+        !slice_starts(slice_of(e->id, e->id_n), SLICE("msg_")))
+        return none;
+    return raw_str(&e->reply, S_MODEL);
+}
+
+static void names(struct exchange *e, struct usage *u)
+{
+    struct slice model = reply_model(e);
+    u->provider = slice_str(e->hit.provider);
+    u->surface = slice_str(e->hit.surface);
+    u->model_request = raw_str(&e->request, S_MODEL_REQUEST);
+    if (!u->model_request.n && e->form.n)
+        u->model_request = slice_of(e->form.value, e->form.n);
+    if (!u->model_request.n)
+        u->model_request = slice_of(e->path_model, e->path_model_n);
+    u->model = model.n ? model : u->model_request;
+    u->response_id =
+        judge_id(e->hit.surface, e->status, streamed(e), slice_of(e->id, e->id_n));
+    u->request_id = slice_of(e->request_id, e->request_id_n);
+    u->scope = slice_of(e->scope, e->scope_n);
+    u->region = slice_of(e->region, e->region_n);
+    u->tier = raw_str(&e->reply, S_TIER).n ? raw_str(&e->reply, S_TIER)
+                                           : raw_str(&e->request, S_TIER);
+}
+
+/* Numbers of the reply, or the sums of its parts. */
+static bool numbers(struct exchange *e, struct usage *u)
+{
+    struct raw *r = &e->reply;
+    r->searches = e->searches;
+    if (e->sums.parts) {
+        memcpy(u->v, e->sums.usage.v, sizeof u->v);
+        u->have = e->sums.usage.have;
+        u->agg_n = e->hit.accounting == ACCOUNTING_REPORT ? e->sums.parts : 1;
+        return true;
+    }
+    if (e->hit.accounting == ACCOUNTING_FREE || e->hit.accounting == ACCOUNTING_NONE)
+        return false;
+    if (surface_is(e, "huggingface.inference")) /* billed by time: its counts are hints */
+        return false;
+    bool usage = normalise(r, u->provider, u);
+    if (r->items && surface_is(e, "openai.images"))
+        usage_set(u, USAGE_images, r->items);
+    if (surface_is(e, "openai.speech") && e->request.text_in)
+        usage_set(u, USAGE_characters, e->request.text_in);
+    return usage;
+}
+
+static void emit_passes(const struct exchange *e, const struct usage *main,
+                        usage_fn *emit, void *arg)
+{
+    for (unsigned i = 0; i < e->reply.passes; i++) {
+        if (!normalise_pass_is_extra(&e->reply.pass[i]))
+            continue;
+        struct usage u = *main;
+        memset(u.v, 0, sizeof u.v);
+        u.have = 0;
+        u.check = CHECK_NO_TOTAL;
+        if (e->reply.pass[i].model.n)
+            u.model = e->reply.pass[i].model;
+        normalise_pass(&e->reply.pass[i], &u);
+        emit(arg, &u);
+    }
+}
+
+/* The client or the network left: the numbers so far are running totals. */
+static void cut_short(struct usage *u, bool usage)
+{
+    if (u->accounting != ACCOUNTING_CALL)
+        return;
+    u->outcome = OUTCOME_ABORTED;
+    if (usage)
+        u->usage_source = SOURCE_PARTIAL;
+}
+
+void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
+                    usage_fn *emit, void *arg)
+{
+    struct exchange *e = x->exchange;
+    struct usage u;
+    walk_finish(&e->ask);
+    if (e->framing == FRAMING_SSE)
+        sse_finish(&e->sse, &sse_events, e);
+    else if (e->framing == FRAMING_JSON)
+        walk_finish(&e->answer);
+    if (e->answer.depth) /* cut inside a document: it says what it has said */
+        document_end(e);
+    usage_init(&u);
+    u.ts_ns = ts_ns;
+    u.seen = SEEN_CAPTURE;
+    u.status = e->status;
+    names(e, &u);
+    bool usage = numbers(e, &u);
+    judge_outcome(&e->reply, e->hit, usage, streamed(e), &u);
+    if (usage)
+        u.usage_source = source_of(e);
+    if (end == EXTRACT_ABORTED)
+        cut_short(&u, usage);
+    u.quality =
+        u.accounting == ACCOUNTING_CALL && !usage ? QUALITY_MISSING : QUALITY_EXACT;
+    if (e->hit.accounting != ACCOUNTING_NONE) {
+        usage_set(&u, USAGE_bytes_up, e->bytes_up);
+        usage_set(&u, USAGE_bytes_down, e->bytes_down);
+    }
+    emit(arg, &u);
+    emit_passes(e, &u, emit, arg);
 }

@@ -7,34 +7,35 @@
 struct kind {
     const char *name, *surface;
     enum accounting accounting;
+    const char *id; /* what its id begins with; NULL: the name is telling enough */
 };
 
 /* Values of "object" (OpenAI and kin). */
 static const struct kind objects[] = {
-    { "chat.completion", "openai.chat", ACCOUNTING_CALL },
-    { "chat.completion.chunk", "openai.chat", ACCOUNTING_CALL },
-    { "chat.completions", "openai.chat", ACCOUNTING_CALL },
-    { "text_completion", "openai.completions", ACCOUNTING_CALL },
-    { "text.completion", "openai.completions", ACCOUNTING_CALL },
-    { "response", "openai.responses", ACCOUNTING_CALL },
-    { "response.compaction", "openai.responses_compact", ACCOUNTING_CALL },
-    { "response.input_tokens", "openai.count_tokens", ACCOUNTING_FREE },
-    { "response.deleted", "openai.responses_admin", ACCOUNTING_FREE },
-    { "batch", "openai.batches", ACCOUNTING_DEFERRED },
-    { "thread.run", "openai.assistants_run", ACCOUNTING_DEFERRED },
-    { "interaction", "gemini.interactions", ACCOUNTING_CALL },
-    { "model", "admin", ACCOUNTING_FREE },
-    { "file", "admin", ACCOUNTING_FREE },
-    { "vector_store", "admin", ACCOUNTING_FREE },
-    { "assistant", "admin", ACCOUNTING_FREE },
-    { "thread", "admin", ACCOUNTING_FREE },
+    { "chat.completion", "openai.chat", ACCOUNTING_CALL, NULL },
+    { "chat.completion.chunk", "openai.chat", ACCOUNTING_CALL, NULL },
+    { "chat.completions", "openai.chat", ACCOUNTING_CALL, NULL },
+    { "text_completion", "openai.completions", ACCOUNTING_CALL, NULL },
+    { "text.completion", "openai.completions", ACCOUNTING_CALL, NULL },
+    { "response", "openai.responses", ACCOUNTING_CALL, NULL },
+    { "response.compaction", "openai.responses_compact", ACCOUNTING_CALL, NULL },
+    { "response.input_tokens", "openai.count_tokens", ACCOUNTING_FREE, NULL },
+    { "response.deleted", "openai.responses_admin", ACCOUNTING_FREE, NULL },
+    { "batch", "openai.batches", ACCOUNTING_DEFERRED, NULL },
+    { "thread.run", "openai.assistants_run", ACCOUNTING_DEFERRED, NULL },
+    { "interaction", "gemini.interactions", ACCOUNTING_CALL, NULL },
+    { "model", "admin", ACCOUNTING_FREE, NULL },
+    { "file", "admin", ACCOUNTING_FREE, NULL },
+    { "vector_store", "admin", ACCOUNTING_FREE, NULL },
+    { "assistant", "admin", ACCOUNTING_FREE, NULL },
+    { "thread", "admin", ACCOUNTING_FREE, NULL },
 };
 
 /* Values of "type" (Anthropic). */
 static const struct kind types[] = {
-    { "message", "anthropic.messages", ACCOUNTING_CALL },
-    { "completion", "anthropic.complete", ACCOUNTING_CALL },
-    { "message_batch", "anthropic.batches", ACCOUNTING_DEFERRED },
+    { "message", "anthropic.messages", ACCOUNTING_CALL, "msg_" },
+    { "completion", "anthropic.complete", ACCOUNTING_CALL, "compl_" },
+    { "message_batch", "anthropic.batches", ACCOUNTING_DEFERRED, NULL },
 };
 
 static const struct kind *kind_of(const struct kind *k, size_t n, struct slice name)
@@ -92,11 +93,11 @@ struct shape shape_of(const struct raw *r)
     struct slice object = raw_str(r, S_OBJECT), type = raw_str(r, S_TYPE);
     const struct kind *k = kind_of(objects, sizeof objects / sizeof *objects, object);
     struct shape s;
-    if (!k && r->flags & (F_USAGE | F_CONTENT | F_CHOICES | F_SYNTHETIC) &&
-        !(r->flags & F_ERROR))
+    if (!k)
         k = kind_of(types, sizeof types / sizeof *types, type);
-    if (!k && slice_eq(type, SLICE("message_batch")))
-        k = &types[2];
+    if (k && k->id && !(r->flags & F_USAGE) &&
+        !slice_starts(raw_str(r, S_ID), slice_str(k->id)))
+        k = NULL; /* "message" alone is anybody's word */
     if (k)
         s = (struct shape){ .surface = k->surface,
                             .accounting = k->accounting,
@@ -176,6 +177,37 @@ void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
         u->accounting = ACCOUNTING_ERROR;
         u->outcome = OUTCOME_ERROR;
     }
+}
+
+struct slice judge_id(const char *surface, uint16_t status, bool streamed,
+                      struct slice id)
+{
+    static const char *const with[] = {
+        "openai.chat",         "openai.completions", "openai.responses",
+        "openai.embeddings",   "openai.assistants",  "openai.batches",
+        "anthropic.messages",  "anthropic.complete", "gemini.generate",
+        "gemini.interactions", "cohere.chat",        "cohere.embed",
+        "cohere.rerank",       "cohere.generate",    "mistral.conversations",
+    };
+    struct slice name = slice_str(surface), none = { NULL, 0 };
+    if (status >= 400 || slice_eq(name, SLICE("openai.responses_admin")) ||
+        (streamed && slice_eq(name, SLICE("cohere.generate"))))
+        return none;
+    if (slice_starts(name, SLICE("bedrock.invoke")))
+        return slice_starts(id, SLICE("msg_")) ? id : none;
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+        if (slice_starts(name, slice_str(with[i])))
+            return id;
+    return none;
+}
+
+void judge_batch_line(const char *surface, struct usage *u)
+{
+    if (!slice_ends(slice_str(surface), SLICE(".batch_results")))
+        return;
+    u->have |= 1u << USAGE_cache_read | 1u << USAGE_reasoning;
+    if (!(u->have & (1u << USAGE_cache_write_5m | 1u << USAGE_cache_write_1h)))
+        u->have |= 1u << USAGE_cache_write;
 }
 
 const char *provider_of_model(struct slice model)

@@ -178,7 +178,7 @@ enum lines_need logline_sniff(struct logline *l, struct slice block, const char 
         line = slice_trim(line);
         if (unwrap_cri(line, &u))
             set_format(l, LOGFORMAT_cri);
-        else if (slice_starts(line, SLICE("{\"log\":\"")) && unwrap_docker(line, &u))
+        else if (unwrap_docker(line, &u))
             set_format(l, LOGFORMAT_docker);
     }
     return logline_need(l);

@@ -192,7 +192,8 @@ static void converse(const struct raw *r, struct usage *u)
         if (m5 + h1 <= W && raw_has(r, N_B_1H))
             usage_set(u, USAGE_cache_write_1h, h1);
     }
-    usage_set(u, USAGE_output, raw_get(r, N_B_OUTPUT));
+    usage_set(u, USAGE_output,
+              raw_has(r, N_B_OUTPUT) ? r->num[N_B_OUTPUT] : raw_get(r, N_M_OUTPUT));
     total(r, N_B_TOTAL, usage_total(u), u);
 }
 
@@ -233,7 +234,14 @@ static void llama_cpp(const struct raw *r, struct usage *u)
     usage_set(u, USAGE_output, raw_get(r, N_L_PREDICTED));
 }
 
-/* F19, Titan, Llama, watsonx, Aleph Alpha, Vertex embeddings: just two numbers. */
+/* F19 */
+static void tgi(const struct raw *r, struct usage *u)
+{
+    take(r, N_T_IN, u, USAGE_input);
+    usage_set(u, USAGE_output, raw_get(r, N_T_OUT));
+}
+
+/* Titan, Llama, watsonx, Aleph Alpha, Vertex embeddings: just two numbers. */
 static void pair(const struct raw *r, struct usage *u)
 {
     take(r, N_X_IN, u, USAGE_input);
@@ -277,17 +285,17 @@ static void units(const struct raw *r, struct usage *u)
 bool normalise_has_usage(const struct raw *r)
 {
     static const enum raw_num marks[] = {
-        N_PROMPT,      N_COMPLETION,     N_TOTAL,        N_INPUT,      N_OUTPUT,
-        N_G_PROMPT,    N_G_TOTAL,        N_G_CANDIDATES, N_G_THOUGHTS, N_I_INPUT,
-        N_I_OUTPUT,    N_B_INPUT,        N_B_OUTPUT,     N_B_TOTAL,    N_M_INPUT,
-        N_M_OUTPUT,    N_C_INPUT,        N_C_OUTPUT,     N_C_SEARCHES, N_C_CLASSES,
-        N_C_IMAGES,    N_C_IMAGE_TOKENS, N_O_PROMPT,     N_O_EVAL,     N_L_EVALUATED,
-        N_L_PREDICTED, N_X_IN,           N_X_OUT,        N_X_OUT_LAST
+        N_PROMPT,         N_COMPLETION,   N_TOTAL,      N_INPUT,       N_OUTPUT,
+        N_G_PROMPT,       N_G_CANDIDATES, N_G_THOUGHTS, N_I_INPUT,     N_I_OUTPUT,
+        N_B_INPUT,        N_B_OUTPUT,     N_B_TOTAL,    N_M_INPUT,     N_M_OUTPUT,
+        N_C_INPUT,        N_C_OUTPUT,     N_C_SEARCHES, N_C_CLASSES,   N_C_IMAGES,
+        N_C_IMAGE_TOKENS, N_O_PROMPT,     N_O_EVAL,     N_L_EVALUATED, N_L_PREDICTED,
+        N_X_IN,           N_X_OUT,        N_X_OUT_LAST
     };
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (raw_has(r, marks[i]))
             return true;
-    return r->flags & F_DURATION;
+    return r->flags & F_DURATION || (raw_has(r, N_T_IN) && raw_has(r, N_T_OUT));
 }
 
 bool normalise(const struct raw *r, struct slice provider, struct usage *u)
@@ -325,6 +333,8 @@ bool normalise(const struct raw *r, struct slice provider, struct usage *u)
         chat(r, provider, u, N_PROMPT, N_COMPLETION);
     else if (raw_has(r, N_M_INPUT) || raw_has(r, N_M_OUTPUT))
         metrics(r, u);
+    else if (raw_has(r, N_T_IN))
+        tgi(r, u);
     else { /* billed by duration: no tokens were charged */
         usage_set(u, USAGE_input, 0);
         usage_set(u, USAGE_output, 0);

@@ -135,10 +135,30 @@ static bool segment_fits(struct slice want, struct slice seg, struct slice *mode
     return true;
 }
 
+/* "/models/{rest}": the segments before {rest} anywhere, the model all behind them. */
+static bool rest_fits(const struct path *want, const struct path *p, struct slice *model)
+{
+    size_t n = want->n - 1;
+    for (size_t at = 0; at + n < p->n; at++) {
+        size_t i = 0;
+        while (i < n && slice_eq(want->seg[i], p->seg[at + i]))
+            i++;
+        if (i == n) {
+            const char *first = p->seg[at + n].p;
+            struct slice last = p->seg[p->n - 1];
+            *model = slice_of(first, (size_t)(last.p + last.n - first));
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool path_fits(const char *pattern, const struct path *p, struct slice *model)
 {
     struct path want;
     split(slice_str(pattern), &want);
+    if (want.n && slice_eq(want.seg[want.n - 1], SLICE("{rest}")))
+        return rest_fits(&want, p, model);
     if (want.n > p->n || (!want.n && p->n))
         return false;
     for (size_t i = 0; i < want.n; i++)

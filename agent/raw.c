@@ -240,6 +240,10 @@ bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
     case A_NONE:
     case A_NEST:
         return false;
+    case A_STR_ELSE:
+        if (raw_str(r, k->arg).n)
+            return false;
+        return put_text(r, k, type, text);
     case A_STR:
     case A_TIME:
         return put_text(r, k, type, text);

@@ -73,6 +73,8 @@ enum raw_num {
     N_M_OUTPUT,
     N_M_READ,
     N_M_WRITE,
+    N_T_IN, /* TGI: details, or headers */
+    N_T_OUT,
     /* Cohere */
     N_C_INPUT,
     N_C_OUTPUT,
@@ -228,6 +230,7 @@ enum raw_action {
     A_NUM,      /* a count into slot `arg` */
     A_ADD,      /* added to the slot within one document */
     A_STR,      /* a name into slot `arg` */
+    A_STR_ELSE, /* the same, unless a better name stands there */
     A_COST,     /* USD as a decimal, into slot `arg` as pico-dollars */
     A_SECONDS,  /* decimal seconds into a slot of milliseconds */
     A_MS,       /* decimal milliseconds into a slot of microseconds */

@@ -11,7 +11,6 @@
 #include "agent/normalise.h"
 #include "common/instant.h"
 
-#include <stdlib.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -202,7 +201,7 @@ static void frame_close(struct text *t)
     struct extract *x = t->x;
     size_t at = (size_t)t->frame;
     struct frame *f = &x->frame[at];
-    bool native = f->raw.flags & F_USAGE;
+    bool native = f->raw.flags & (F_USAGE | F_DURATION);
     bool inside = false;
     t->frame = f->parent;
     for (size_t i = at + 1; i < x->frames; i++)
@@ -434,9 +433,11 @@ static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
         raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
     u->model = raw_str(r, S_MODEL).n ? raw_str(r, S_MODEL) : u->model_request;
     u->region = hit.region;
-    if (r->flags & F_USAGE || r->have_str >> S_OBJECT & 1 || r->have_str >> S_TYPE & 1 ||
-        r->flags & F_CANDIDATES)
-        u->response_id = raw_str(r, S_ID);
+    if (r->flags & (F_USAGE | F_CANDIDATES) || r->have_str >> S_OBJECT & 1 ||
+        r->have_str >> S_TYPE & 1)
+        u->response_id = *hit.surface
+                             ? judge_id(hit.surface, u->status, false, raw_str(r, S_ID))
+                             : raw_str(r, S_ID);
     else if (!u->request_id.n)
         u->request_id = raw_str(r, S_ID);
 }
@@ -478,6 +479,8 @@ static bool judge(struct extract *x, struct raw *r, const struct extract_hint *h
         u->provider = slice_str(hit.provider);
     u->surface = slice_str(hit.surface);
     bool usage = hit.accounting != ACCOUNTING_FREE && normalise(r, u->provider, u);
+    if (usage)
+        judge_batch_line(hit.surface, u);
     judge_outcome(r, hit, usage, false, u);
     if (usage)
         u->usage_source = r->flags & F_USAGE ? SOURCE_JSON : SOURCE_LOG;
@@ -529,10 +532,6 @@ size_t extract_record(struct extract *x, struct slice json,
     bool calls = false;
     *why = NULL;
     x->frames = 0;
-    if (!x->frame && !(x->frame = malloc(ENGINE_FRAMES * sizeof *x->frame))) {
-        *why = "out of memory";
-        return 0;
-    }
     if (x->arena.used)
         arena_reset(&x->arena);
     if (walk(&t)) {

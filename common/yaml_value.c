@@ -1,6 +1,7 @@
 /* Values of a configuration file, and the reference of all of them: see yaml_value.h. */
 #include "common/yaml_value.h"
 
+#include "common/instant.h"
 #include "common/json.h"
 
 #include <assert.h>
@@ -129,28 +130,18 @@ static bool parse_bool(struct slice s, bool *out)
     return false;
 }
 
-/* Days since 1970-01-01 of a day in the Gregorian calendar. */
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
-{
-    int64_t y = month > 2 ? year : year - 1;       /* years begin in March */
-    int64_t m = month > 2 ? month - 3 : month + 9; /* so that leap days come last */
-    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
-}
-
+/* A day that exists, written as we would write it: logs may be looser than this. */
 static bool parse_date(struct slice s, int64_t *out)
 {
-    static const unsigned char lengths[] = { 31, 29, 31, 30, 31, 30,
-                                             31, 31, 30, 31, 30, 31 };
-    uint64_t y, m, d;
-    if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-' || !slice_u64(slice_head(s, 4), &y) ||
-        !slice_u64(slice_of(s.p + 5, 2), &m) || !slice_u64(slice_of(s.p + 8, 2), &d))
+    struct buf again = { 0 };
+    int64_t ns;
+    if (!instant_day(s, &ns) || ns < 0)
         return false;
-    bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-    if (y < 1970 || m < 1 || m > 12 || d < 1 || d > lengths[m - 1] ||
-        (m == 2 && d == 29 && !leap))
-        return false;
-    *out = days_of((int64_t)y, (int64_t)m, (int64_t)d) * 86400;
-    return true;
+    instant_format_day(ns, &again);
+    bool ok = slice_eq(s, buf_slice(&again));
+    buf_release(&again);
+    *out = ns / 1000000000;
+    return ok;
 }
 
 static bool parse_enum(const struct yaml_field *f, struct slice s, int *out)

@@ -107,6 +107,9 @@ static void keys_differ_in_every_part(void **state)
     b.name[ROLLUP_app] = SLICE("a");
     b.name[ROLLUP_environment] = SLICE("b");
     assert_true(rollup_key_hash(&a, 7) != rollup_key_hash(&b, 7));
+    a.name[ROLLUP_app] = SLICE("b");
+    a.name[ROLLUP_environment] = SLICE("a");
+    assert_true(rollup_key_hash(&a, 7) != rollup_key_hash(&b, 7));
 }
 
 static void only_calls_and_errors_count(void **state)

@@ -284,6 +284,8 @@ static void refusals_say_where_and_why(void **state)
         { "every: 0", "found '0' as every" },
         { "day: 2026-02-29", "allowed a day like 2026-11-23" },
         { "day: 2026-13-01", "found '2026-13-01' as day" },
+        { "day: 2026/11/23", "found '2026/11/23' as day" },
+        { "day: 1969-12-31", "found '1969-12-31' as day" },
         { "day: 26-11-23", "found '26-11-23' as day" },
         { "mode: sniff",
           "x.yaml:1: found 'sniff' as mode, allowed one of tail, capture" },

@@ -1,0 +1,64 @@
+/*
+ * State of one exchange: what extract.c keeps between its calls. Not an interface;
+ * include agent/extract.h instead.
+ */
+#ifndef BREAKEVEN_EXCHANGE_H
+#define BREAKEVEN_EXCHANGE_H
+
+#include "agent/engine.h"
+#include "agent/eventstream.h"
+#include "agent/sse.h"
+#include "agent/walk.h"
+
+/* How the reply's body is framed. */
+enum framing {
+    FRAMING_UNKNOWN, /* no byte of it has come */
+    FRAMING_JSON,    /* one document, several after another, or an array of them */
+    FRAMING_SSE,
+    FRAMING_EVENTSTREAM,
+    FRAMING_OTHER, /* audio, text, pages: not read */
+};
+
+/* Numbers that are summed over parts: lines of a batch result, steps of an agent. */
+struct sums {
+    struct usage usage;
+    uint32_t parts;
+};
+
+/* What the base64 of Bedrock's {"bytes":"…"} has come to. */
+struct chunk_bytes {
+    unsigned char state, matched;
+    unsigned char digits;
+    uint32_t bits;
+};
+
+/* The model field of a multipart form: found by its header, cut at the line's end. */
+struct form {
+    unsigned char matched, n;
+    bool inside, done;
+    char value[128];
+};
+
+struct exchange {
+    struct provider_hit hit;
+    struct raw request, reply, intact; /* intact: before the message at hand */
+    struct walk ask, answer;
+    struct walk_names ask_names, names;
+    enum framing framing;
+    struct sse sse;
+    struct eventstream es;
+    struct chunk_bytes bytes;
+    struct form form;
+    struct sums sums;
+    bool request_json, request_seen, body_seen, event_stream_type, ndjson_type, exception;
+    bool token, thread_run, native_chunk;
+    uint32_t searches;
+    uint64_t text_out; /* of the reply, parts that repeat others left out */
+    uint64_t bytes_up, bytes_down;
+    uint16_t status;
+    char path_model[RAW_TEXT], region[32];
+    char id[RAW_TEXT], request_id[128], scope[96], object[64], type[64];
+    size_t path_model_n, region_n, id_n, request_id_n, scope_n;
+};
+
+#endif

@@ -1,0 +1,185 @@
+/* A loop over tokens; the stack holds the context of each open container. */
+#include "agent/walk.h"
+
+void walk_init(struct walk *w, const struct raw_table *table, enum raw_context top,
+               struct raw *raw, struct walk_names *names)
+{
+    w->table = table;
+    w->top = top;
+    w->raw = raw;
+    w->names = names;
+    w->begin = w->end = NULL;
+    w->arg = NULL;
+    w->documents = 0;
+    w->array = false;
+    walk_restart(w);
+}
+
+void walk_restart(struct walk *w)
+{
+    json_init(&w->json, JSON_MULTI);
+    w->key = raw_element(w->top);
+    w->measured = NULL;
+    w->value_at = 0;
+    w->depth = 0;
+    w->dead = false;
+}
+
+static struct slice copy(char *to, size_t cap, struct slice s)
+{
+    s.n = s.n < cap ? s.n : cap;
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return slice_of(to, s.n);
+}
+
+/* The name that was just stored points into the piece: make it last. */
+static void keep(struct walk *w, const struct raw_key *k)
+{
+    struct raw *r = w->raw;
+    if (k->action != A_PASS_STR) {
+        if (r->have_str >> k->arg & 1)
+            r->str[k->arg] = copy(w->names->name[k->arg], RAW_TEXT, r->str[k->arg]);
+        return;
+    }
+    if (!r->passes)
+        return;
+    unsigned at = r->passes - 1u;
+    struct slice *s = k->arg ? &r->pass[at].model : &r->pass[at].type;
+    *s = copy(w->names->pass[at][k->arg], WALK_PASS_TEXT, *s);
+}
+
+/* A text was passed over: its length is what lies between the key and here. */
+static void measure(struct walk *w)
+{
+    uint64_t n = w->json.skip_end - w->value_at;
+    *w->measured += n > 3 ? n - 3 : 0; /* the colon and the quotes */
+    w->measured = NULL;
+}
+
+static bool first_quote(const struct walk *w)
+{
+    const char *p = w->json.at;
+    while (p < w->json.end && (*p == ' ' || *p == ':'))
+        p++;
+    return p < w->json.end && *p == '"';
+}
+
+static void on_key(struct walk *w, struct slice name)
+{
+    const struct raw_key *k = raw_find(w->table, w->level[w->depth - 1].context, name);
+    w->key = k;
+    bool text = k->action == A_TEXT_OUT || k->action == A_TEXT_IN;
+    if (k->action == A_NONE && k->sub == C_SKIP && !k->see) {
+        json_skip(&w->json);
+    } else if (text) {
+        w->value_at = json_offset(&w->json);
+        if (first_quote(w)) {
+            w->measured = k->action == A_TEXT_OUT ? &w->raw->text_out : &w->raw->text_in;
+            w->raw->flags |= k->see;
+            json_skip(&w->json);
+        }
+    }
+}
+
+static void on_open(struct walk *w, bool object)
+{
+    const struct raw_key *k = w->key;
+    bool top = !w->depth;
+    bool document = object && (top || (w->depth == 1 && w->array));
+    if (document) {
+        w->documents++;
+        if (w->begin)
+            w->begin(w->arg);
+    }
+    raw_enter(w->raw, k, object ? JSON_OBJECT : JSON_ARRAY);
+    if (k->sub == C_SKIP || w->depth == WALK_DEPTH) {
+        json_skip(&w->json);
+        return;
+    }
+    if (top)
+        w->array = !object;
+    w->level[w->depth].context = k->sub;
+    w->level[w->depth].object = object;
+    w->level[w->depth].document = document;
+    w->depth++;
+    w->key = raw_element(k->sub);
+}
+
+static void on_close(struct walk *w)
+{
+    w->depth--;
+    raw_leave(w->raw, w->level[w->depth].context, w->level[w->depth].object);
+    if (w->level[w->depth].document && w->end)
+        w->end(w->arg);
+}
+
+/* An array's next element has the array's own context. */
+static void next_value(struct walk *w)
+{
+    if (!w->depth)
+        w->key = raw_element(w->top);
+    else if (!w->level[w->depth - 1].object)
+        w->key = raw_element(w->level[w->depth - 1].context);
+}
+
+static void on_scalar(struct walk *w, enum json_type type, struct slice text)
+{
+    const struct raw_key *k = w->key;
+    if (type == JSON_STRING && k->action == A_TEXT_OUT && json_depth(&w->json)) {
+        /* a text whose quote lay in the next piece */
+        w->raw->text_out += text.n;
+        w->raw->flags |= k->see;
+    } else if (raw_scalar(w->raw, k, type, text)) {
+        keep(w, k);
+    }
+}
+
+static void run(struct walk *w)
+{
+    for (;;) {
+        struct slice text = { NULL, 0 };
+        enum json_type type = json_next(&w->json, &text);
+        if (w->measured && type != JSON_MORE && type != JSON_BAD)
+            measure(w);
+        switch (type) {
+        case JSON_BAD:
+            w->dead = true;
+            return;
+        case JSON_MORE:
+        case JSON_END:
+            return;
+        case JSON_KEY:
+            on_key(w, text);
+            break;
+        case JSON_OBJECT:
+        case JSON_ARRAY:
+            on_open(w, type == JSON_OBJECT);
+            break;
+        case JSON_OBJECT_END:
+        case JSON_ARRAY_END:
+            on_close(w);
+            next_value(w);
+            break;
+        default:
+            on_scalar(w, type, text);
+            next_value(w);
+        }
+    }
+}
+
+void walk_feed(struct walk *w, struct slice piece)
+{
+    if (w->dead || !piece.n)
+        return;
+    json_feed(&w->json, piece);
+    run(w);
+}
+
+void walk_finish(struct walk *w)
+{
+    if (w->dead)
+        return;
+    json_finish(&w->json);
+    run(w);
+}
