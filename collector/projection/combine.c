@@ -130,10 +130,29 @@ static enum status fit_hourly(struct combination *c, struct arena *a)
     return ST_OK;
 }
 
-enum status combination_fit(struct combination *c, int known, struct arena *a)
+static enum status fit_long(struct combination *c, int month, struct arena *a)
+{
+    struct theta_line line;
+    enum status st = theta_line_make(c->z, c->n, a, &line);
+
+    if (!st)
+        st = model_fit(&c->model[c->models++], MODEL_DST, c->z, c->n, &line, NULL, 1, a);
+    if (!st)
+        st =
+            model_fit(&c->model[c->models++], MODEL_DAMPED, c->z, c->n, NULL, NULL, 1, a);
+    if (!st)
+        st = model_fit(&c->model[c->models++], MODEL_LEVEL, c->z, c->n, NULL, NULL, month,
+                       a);
+    return st;
+}
+
+enum status combination_fit(struct combination *c, const struct combination_hint *hint,
+                            struct arena *a)
 {
     c->models = 0;
-    if (known == COMBINATION_HOURLY && c->n > 4 * COMBINATION_HOURLY)
+    if (hint->month > 0)
+        return fit_long(c, hint->month, a);
+    if (hint->season == COMBINATION_HOURLY && c->n > 4 * COMBINATION_HOURLY)
         return fit_hourly(c, a);
     return fit_trends(c, a);
 }

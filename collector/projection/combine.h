@@ -1,7 +1,8 @@
 /*
  * Which models forecast a series, and their combination. Seasonal or long series: the
  * per-step median of DST, DOT and Holt-Winters (damped trend without a season), the last
- * one counted twice. Short series: DST alone. Hourly series: the candidate (value of
+ * one counted twice. Short series: DST alone. Long horizons on sums of weeks or months:
+ * DST, damped trend and the last month again. Hourly series: the candidate (value of
  * yesterday's hour, of last week's hour, Holt-Winters) that forecast the last days best.
  *
  * Fed by forecast.c with a prepared series; interval.c and backtests forecast again from
@@ -30,9 +31,15 @@ struct combination {
     int models;
 };
 
-/* Choose and fit. y, z, n, logs and season are set; n >= 4. `known` is the season that
- * the series may have, used or not. */
-enum status combination_fit(struct combination *c, int known, struct arena *a);
+/* What is known of the series beside its values. */
+struct combination_hint {
+    int season; /* that it may have, used or not */
+    int month;  /* values in a month, for a long horizon of sums; 0: no such thing */
+};
+
+/* Choose and fit. y, z, n, logs and season are set; n >= 4. ST_NOMEM: the arena. */
+enum status combination_fit(struct combination *c, const struct combination_hint *hint,
+                            struct arena *a);
 
 /*
  * h steps after the first t values (1 <= t <= n), on the fitting scale, season included.

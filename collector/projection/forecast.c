@@ -125,14 +125,14 @@ static enum status flat(struct forecast *f, const struct prepared *p, struct are
     return ST_OK;
 }
 
-static enum status modelled(struct forecast *f, const struct prepared *p, int known,
-                            struct arena *a)
+static enum status modelled(struct forecast *f, const struct prepared *p,
+                            const struct combination_hint *hint, struct arena *a)
 {
     struct combination c = {
         .y = p->y, .z = p->z, .n = p->n, .logs = p->logs, .season = p->season
     };
     double *work = doubles(a, COMBINATION_MODELS_MAX * f->h);
-    enum status st = work ? combination_fit(&c, known, a) : ST_NOMEM;
+    enum status st = work ? combination_fit(&c, hint, a) : ST_NOMEM;
 
     if (st)
         return st;
@@ -167,7 +167,9 @@ enum status forecast_make(const struct forecast_request *rq, struct arena *a,
     out->notes.too_short = p.n < SHORTEST;
     if (out->notes.stopped || out->notes.too_short)
         return flat(out, &p, a);
-    return modelled(out, &p, rq->season, a);
+    return modelled(
+        out, &p, &(struct combination_hint){ .season = rq->season, .month = rq->month },
+        a);
 }
 
 void forecast_interval(const struct forecast *f, int i, double z, double *lo, double *hi)

@@ -18,6 +18,7 @@ struct forecast_request {
     int n;
     int season;  /* that may be used; <= 1: none known */
     int horizon; /* >= 1 */
+    int month;   /* > 0: values are sums, so many a month, and the horizon is long */
 };
 
 /* What was done to the series and chosen for it, for reports. */

@@ -295,7 +295,7 @@ enum status model_fit(struct model *out, enum model_kind kind, const double *x, 
                       struct arena *a)
 {
     *out = (struct model){ .kind = kind, .n = n, .m = m, .x = x, .theta = 2 };
-    if (kind == MODEL_SNAIVE)
+    if (kind == MODEL_SNAIVE || kind == MODEL_LEVEL)
         return ST_OK;
     assert(n >= 3);
     out->level = doubles(a, n + 1);
@@ -310,6 +310,16 @@ enum status model_fit(struct model *out, enum model_kind kind, const double *x, 
     default:
         return theta_fit(out, line);
     }
+}
+
+static double level_of(const struct model *md, int t)
+{
+    int k = md->m < t ? md->m : t;
+    double sum = 0;
+
+    for (int i = t - k; i < t; i++)
+        sum += md->x[i];
+    return sum / k;
 }
 
 void model_forecast(const struct model *md, int t, int h, double *f)
@@ -328,6 +338,11 @@ void model_forecast(const struct model *md, int t, int h, double *f)
         for (int i = 0; i < h; i++)
             f[i] = t >= md->m ? md->x[t - md->m + i % md->m] : md->x[t - 1];
         return;
+    case MODEL_LEVEL:
+        f[0] = level_of(md, t);
+        for (int i = 1; i < h; i++)
+            f[i] = f[0];
+        return;
     }
 }
 
@@ -335,6 +350,8 @@ double model_psi(const struct model *md, int k)
 {
     if (md->kind == MODEL_SNAIVE)
         return k % md->m == 0 ? 1 : 0;
+    if (md->kind == MODEL_LEVEL)
+        return 2.0 / (md->m + 1); /* the smoothing constant of the same memory */
     if (md->kind == MODEL_DOT || md->kind == MODEL_DST)
         return md->a;
     double sum = md->p * (1 - pow(md->p, k)) / (1 - md->p);

@@ -20,11 +20,12 @@ enum model_kind {
     MODEL_DAMPED,
     MODEL_HW,
     MODEL_SNAIVE, /* the value one season ago */
+    MODEL_LEVEL,  /* the mean of the last m values: "last month, again" */
 };
 
 struct model {
     enum model_kind kind;
-    int n, m;        /* values; season of HW and SNAIVE */
+    int n, m;        /* values; season of HW and SNAIVE, span of LEVEL */
     const double *x; /* n values */
     double a, b, p, g, theta;
     double *level;  /* [n + 1], state after t values */

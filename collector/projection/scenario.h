@@ -29,6 +29,11 @@ enum hosted_capacity {
     CAPACITY_ZERO,      /* the same, down to none in hours without traffic */
 };
 
+/* "peak", "autoscale", "scale_to_zero". */
+const char *hosted_capacity_name(enum hosted_capacity c);
+
+enum gpu_option { GPU_ON_DEMAND, GPU_RESERVED, GPU_SPOT };
+
 /* `hosted:` of a workload as written; numbers of -1 and money of 0 were not declared. */
 struct hosted_declared {
     uint64_t monthly_fixed_micros; /* micro-dollars: ops, storage, egress, evaluation */
@@ -56,8 +61,6 @@ struct hosted_declared {
     double gpu_price_change;
 };
 
-enum gpu_option { GPU_ON_DEMAND, GPU_RESERVED, GPU_SPOT };
-
 struct workload {
     const char *name;
     int line;
@@ -73,7 +76,7 @@ struct projection_config {
     int64_t horizon_months; /* 1..24, default 12 */
     int64_t paths;          /* sample paths, default 2000 */
     int64_t history_days;   /* most history used, default 730 */
-    const char *gpus;       /* path of gpus.yaml; NULL: the embedded one */
+    const char *gpus;       /* path of gpus.yaml; "" or NULL: the embedded one */
 };
 
 extern const struct yaml_field projection_fields[];
@@ -97,11 +100,10 @@ struct scenario {
 struct gpu {
     const char *name;
     const char *source; /* where the figures come from */
-    int64_t date;       /* as of */
+    int64_t date;       /* as of, Unix seconds of a day; 0 unknown */
     double memory_gb, bandwidth_gb_s;
     uint64_t on_demand_micros, reserved_micros, spot_micros; /* an hour; 0 = not known */
-    double output_tokens_per_s; /* default, 8B model, 16 bit, at a latency target; 0 =
-                                   none */
+    double output_tokens_per_s; /* default, 8B, 16 bit, at a latency target; 0 = none */
 };
 
 struct gpu_list {
@@ -109,7 +111,7 @@ struct gpu_list {
     size_t n;
 };
 
-/* gpus.yaml at `path`. Strings live in `a`. */
+/* gpus.yaml at `path` (NULL or "": the embedded one). Strings live in `a`. */
 enum status gpu_list_load(const char *path, struct gpu_list *out, struct arena *a,
                           struct buf *why);
 

@@ -2,7 +2,6 @@
 #include "collector/projection/stats.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The k-th smallest (0-based); afterwards x[0..k) <= x[k] <= x(k..n). */
@@ -78,16 +77,45 @@ double stats_variance(const double *x, int n)
     return n ? sum / n : 0;
 }
 
-static int by_value(const void *a, const void *b)
+/* Quicksort without calls of a comparator: bands sort every month of every path. */
+static void sort_range(double *x, int lo, int hi)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
+    while (hi - lo > 16) {
+        double a = x[lo], b = x[lo + (hi - lo) / 2], c = x[hi];
+        double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+        int i = lo, j = hi;
+        while (i <= j) {
+            while (x[i] < pivot)
+                i++;
+            while (x[j] > pivot)
+                j--;
+            if (i <= j) {
+                double t = x[i];
+                x[i++] = x[j];
+                x[j--] = t;
+            }
+        }
+        /* Recurse into the smaller part: the depth stays logarithmic. */
+        if (j - lo < hi - i) {
+            sort_range(x, lo, j);
+            lo = i;
+        } else {
+            sort_range(x, i, hi);
+            hi = j;
+        }
+    }
 }
 
 void stats_sort(double *x, int n)
 {
-    qsort(x, (size_t)n, sizeof *x, by_value);
+    sort_range(x, 0, n - 1);
+    for (int i = 1; i < n; i++) {
+        double v = x[i];
+        int j = i;
+        for (; j > 0 && x[j - 1] > v; j--)
+            x[j] = x[j - 1];
+        x[j] = v;
+    }
 }
 
 double stats_quantile_sorted(const double *x, int n, double q)

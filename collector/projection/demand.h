@@ -1,0 +1,53 @@
+/*
+ * What a workload really sent: daily calls and volume, the mix that the volume is made
+ * of, how calls lie in the week, and how much of it is estimated, missing or unpriced.
+ * Read from the store, so this is a shell file; everything after it is arrays.
+ *
+ * Volume is counted in USD at today's prices: a weighted sum of tokens whose weights do
+ * not move, so a price change is no jump in demand and a shift to longer prompts is one.
+ * Refuses: taking a day that nobody reported for a day without traffic.
+ */
+#ifndef BREAKEVEN_PROJECTION_DEMAND_H
+#define BREAKEVEN_PROJECTION_DEMAND_H
+
+#include "collector/projection/hosted.h"
+#include "collector/query.h"
+
+enum { DEMAND_RECENT_DAYS = 28, DEMAND_PROFILE_DAYS = 56 };
+
+/* One kind of call, priced alike; its totals over the recent days. */
+struct demand_mix {
+    struct slice provider, model, tier, region;
+    unsigned context;
+    bool priced; /* by today's book */
+    uint64_t calls, v[USAGE_N];
+};
+
+struct demand {
+    int64_t first_day, last_day; /* Unix seconds of UTC days; days == 0: no history */
+    int days;
+    double *volume; /* [days] USD at today's prices; NAN: nobody reported */
+    double *calls;  /* [days] */
+    double *usd;    /* [days] at the prices of the day */
+    struct demand_mix *mix;
+    size_t mixes;
+    /* over the recent days */
+    double recent_days; /* of them with a report */
+    double recent_calls, recent_tokens, recent_volume;
+    double estimated, missing, unpriced; /* shares of calls */
+    struct hosted_load load;
+    bool load_measured;
+};
+
+/*
+ * Days before the one of `now`, at most `history_days` of them. Memory of `a`. ST_OK with
+ * days == 0 when there is none; else the store's errors.
+ */
+enum status demand_read(struct store *s, const struct price_book *book,
+                        const struct workload *w, int64_t now, int64_t history_days,
+                        struct arena *a, struct demand *out);
+
+/* USD of the recent mix at the prices of `day`; kinds without a price are left out. */
+double demand_mix_usd(const struct demand *d, const struct price_book *book, int64_t day);
+
+#endif

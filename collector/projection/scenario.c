@@ -1,0 +1,353 @@
+/* Tables of the YAML keys, and the step from "as written" to "as computed with". */
+#include "collector/projection/scenario.h"
+
+#include <string.h>
+
+#include "collector/projection/gpus.h"
+
+/* Defaults of what a scenario leaves open; docs/projection.md argues each. */
+static const double default_headroom = 0.3, default_min_replicas = 2,
+                    default_params_b = 8, default_bits = 16, default_concurrency = 64,
+                    default_engineer_day = 800;
+
+static const char *const capacity_names[] = { "peak", "autoscale", "scale_to_zero",
+                                              NULL };
+static const char *const option_names[] = { "on_demand", "reserved", "spot", NULL };
+
+const char *input_origin_name(enum input_origin o)
+{
+    return o == INPUT_DECLARED   ? "declared"
+           : o == INPUT_MEASURED ? "measured"
+                                 : "default";
+}
+
+const char *hosted_capacity_name(enum hosted_capacity c)
+{
+    return capacity_names[c];
+}
+
+#define NUMBER(k, field, least, most, text)                                              \
+    {                                                                                    \
+        .key = k, .type = YAML_DECIMAL,                                                  \
+        .offset = offsetof(struct hosted_declared, field), .fallback = "-1", .min = -1,  \
+        .max = most, .help = text                                                        \
+    }
+#define MONEY(k, field, text)                                                            \
+    {                                                                                    \
+        .key = k, .type = YAML_MONEY, .offset = offsetof(struct hosted_declared, field), \
+        .scale = 6, .help = text                                                         \
+    }
+#define CHANGE(k, field, text)                                                           \
+    {                                                                                    \
+        .key = k, .type = YAML_DECIMAL,                                                  \
+        .offset = offsetof(struct hosted_declared, field), .fallback = "0",              \
+        .min = -0.99, .max = 10, .help = text                                            \
+    }
+
+static const struct yaml_field hosted_fields[] = {
+    MONEY("monthly_fixed", monthly_fixed_micros,
+          "USD a month whatever the volume: operations, storage, egress, evaluation"),
+    MONEY("setup", setup_micros, "USD once: data, training runs, purchases"),
+    NUMBER("setup_days", setup_days, 0, 10000, "engineering days once, added to setup"),
+    MONEY("engineer_day", engineer_day_micros, "USD of one of setup_days; 800 if absent"),
+    { .key = "gpu",
+      .type = YAML_STRING,
+      .offset = offsetof(struct hosted_declared, gpu),
+      .help = "GPU of a replica, a name of gpus.yaml; absent: no GPU line" },
+    { .key = "gpu_option",
+      .type = YAML_ENUM,
+      .offset = offsetof(struct hosted_declared, gpu_option),
+      .fallback = "on_demand",
+      .names = option_names,
+      .help = "which price of gpus.yaml" },
+    MONEY("gpu_hourly", gpu_hour_micros, "USD an hour of one GPU, in place of gpus.yaml"),
+    NUMBER("gpus_per_replica", gpus_per_replica, 1, 64, "1 if absent"),
+    NUMBER("model_params_b", model_params_b, 0, 10000,
+           "billions of weights; 8 if absent"),
+    NUMBER("model_bits", model_bits, 1, 64, "bits of a weight; 16 if absent"),
+    NUMBER("output_tokens_per_s", output_tokens_per_s, 0, 1e7,
+           "of a replica at the latency target; gpus.yaml's for an 8B model if absent"),
+    NUMBER("input_tokens_per_s", input_tokens_per_s, 0, 1e8,
+           "prefill of a replica, cached input excluded; not a limit if absent"),
+    NUMBER("requests_per_s", requests_per_s, 0, 1e6,
+           "of a replica at the latency target; not a limit if absent"),
+    NUMBER("concurrency", concurrency, 1, 4096,
+           "sequences decoded together, to check output_tokens_per_s; 64 if absent"),
+    NUMBER("headroom", headroom, 0, 10, "capacity above the peak; 0.3 if absent"),
+    NUMBER("min_replicas", min_replicas, 0, 10000, "2 if absent: one may fail"),
+    { .key = "capacity",
+      .type = YAML_ENUM,
+      .offset = offsetof(struct hosted_declared, capacity),
+      .fallback = "peak",
+      .names = capacity_names,
+      .help = "replicas for the peak all month, by hour of the week, or down to none" },
+    NUMBER("coverage", coverage, 0, 1,
+           "share of calls the specialist takes; 1 if absent"),
+    NUMBER("escalation", escalation, 0, 1,
+           "share of those that go to the API after all and cost twice; 0 if absent"),
+    MONEY("retrain", retrain_micros, "USD of one retraining"),
+    NUMBER("retrain_months", retrain_months, 0, 120, "months between retrainings"),
+    CHANGE("api_price_change", api_price_change, "of API prices a year; -0.2: 20 % down"),
+    CHANGE("gpu_price_change", gpu_price_change, "of the GPU price a year"),
+    { 0 },
+};
+
+#define FILTER(k, field, text)                                                           \
+    {                                                                                    \
+        .key = k, .type = YAML_STRINGS, .offset = offsetof(struct workload, field),      \
+        .help = text                                                                     \
+    }
+
+const struct yaml_field workload_fields[] = {
+    { .type = YAML_NAME, .offset = offsetof(struct workload, name) },
+    { .type = YAML_LINE, .offset = offsetof(struct workload, line) },
+    FILTER("app", app, "applications; absent: any"),
+    FILTER("environment", environment, "environments; absent: any"),
+    FILTER("provider", provider, "providers; absent: any"),
+    FILTER("model", model, "models as metered; absent: any"),
+    FILTER("surface", surface, "API surfaces; absent: any"),
+    { .key = "hosted",
+      .type = YAML_STRUCT,
+      .offset = offsetof(struct workload, hosted),
+      .table = hosted_fields,
+      .help = "what hosting a specialist model would cost" },
+    { 0 },
+};
+
+const struct yaml_field projection_fields[] = {
+    { .key = "horizon_months",
+      .type = YAML_INT,
+      .offset = offsetof(struct projection_config, horizon_months),
+      .fallback = "12",
+      .min = 1,
+      .max = 24,
+      .help = "months to look ahead" },
+    { .key = "paths",
+      .type = YAML_INT,
+      .offset = offsetof(struct projection_config, paths),
+      .fallback = "2000",
+      .min = 100,
+      .max = 20000,
+      .help = "sample paths behind every probability and date" },
+    { .key = "history_days",
+      .type = YAML_INT,
+      .offset = offsetof(struct projection_config, history_days),
+      .fallback = "730",
+      .min = 14,
+      .max = 3650,
+      .help = "most days of history used" },
+    { .key = "gpus",
+      .type = YAML_STRING,
+      .offset = offsetof(struct projection_config, gpus),
+      .fallback = "",
+      .help = "file of GPU prices; empty: the built-in one" },
+    { 0 },
+};
+
+/* --- gpus.yaml --- */
+
+#define GPU_NUMBER(k, field, must, text)                                                 \
+    {                                                                                    \
+        .key = k, .type = YAML_DECIMAL, .offset = offsetof(struct gpu, field), .min = 0, \
+        .max = 1e7, .required = must, .help = text                                       \
+    }
+#define GPU_PRICE(k, field)                                                              \
+    {                                                                                    \
+        .key = k, .type = YAML_MONEY, .offset = offsetof(struct gpu, field), .scale = 6, \
+        .help = "USD an hour"                                                            \
+    }
+
+static const struct yaml_field gpu_fields[] = {
+    { .type = YAML_NAME, .offset = offsetof(struct gpu, name) },
+    GPU_NUMBER("memory_gb", memory_gb, true, "GB"),
+    GPU_NUMBER("bandwidth_gb_s", bandwidth_gb_s, true, "memory bandwidth, GB/s"),
+    GPU_PRICE("on_demand", on_demand_micros),
+    GPU_PRICE("reserved", reserved_micros),
+    GPU_PRICE("spot", spot_micros),
+    GPU_NUMBER("output_tokens_per_s", output_tokens_per_s, false,
+               "8B model, 16 bits, at a latency target"),
+    { .key = "as_of",
+      .type = YAML_DATE,
+      .offset = offsetof(struct gpu, date),
+      .help = "day of the prices" },
+    { .key = "source",
+      .type = YAML_STRING,
+      .offset = offsetof(struct gpu, source),
+      .fallback = "",
+      .help = "where the figures come from" },
+    { 0 },
+};
+
+static const struct yaml_field gpus_file[] = {
+    { .key = "gpus",
+      .type = YAML_MAP,
+      .offset = 0,
+      .table = gpu_fields,
+      .size = sizeof(struct gpu),
+      .help = "GPUs by name" },
+    { 0 },
+};
+
+enum status gpu_list_load(const char *path, struct gpu_list *out, struct arena *a,
+                          struct buf *why)
+{
+    struct yaml_list list = { 0 };
+    enum status st;
+
+    if (path && *path)
+        st = yaml_load(path, gpus_file, &list, a, why);
+    else
+        st = yaml_parse(slice_of(gpus_yaml, gpus_yaml_size), "gpus.yaml", gpus_file,
+                        &list, a, why);
+    *out = (struct gpu_list){ list.at, list.n };
+    return st;
+}
+
+/* --- resolve --- */
+
+static struct input declared(double v, double fallback)
+{
+    if (v < 0)
+        return (struct input){ fallback, INPUT_DEFAULT };
+    return (struct input){ v, INPUT_DECLARED };
+}
+
+static struct input money(uint64_t micros)
+{
+    return (struct input){ (double)micros / 1e6,
+                           micros ? INPUT_DECLARED : INPUT_DEFAULT };
+}
+
+static struct input change(double v)
+{
+    return (struct input){ v, v != 0 ? INPUT_DECLARED : INPUT_DEFAULT };
+}
+
+static const struct gpu *find_gpu(const struct gpu_list *gpus, const char *name,
+                                  struct buf *why)
+{
+    for (size_t i = 0; i < gpus->n; i++)
+        if (strcmp(gpus->at[i].name, name) == 0)
+            return &gpus->at[i];
+    buf_addf(why, "gpu '%s' is not in gpus.yaml; it knows", name);
+    for (size_t i = 0; i < gpus->n; i++)
+        buf_addf(why, "%s %s", i ? "," : "", gpus->at[i].name);
+    return NULL;
+}
+
+static enum status gpu_price(const struct hosted_declared *h, const struct gpu *g,
+                             struct scenario *out, struct buf *why)
+{
+    const uint64_t prices[] = { g->on_demand_micros, g->reserved_micros, g->spot_micros };
+
+    out->gpu_hour = money(h->gpu_hour_micros);
+    if (h->gpu_hour_micros)
+        return ST_OK;
+    out->gpu_hour = (struct input){ (double)prices[h->gpu_option] / 1e6, INPUT_DEFAULT };
+    if (prices[h->gpu_option])
+        return ST_OK;
+    buf_addf(why, "gpus.yaml has no %s price of '%s': declare gpu_hourly",
+             option_names[h->gpu_option], g->name);
+    return ST_CONFIG;
+}
+
+/*
+ * Each decode step reads every weight once, so steps/s <= bandwidth / bytes of weights,
+ * and tokens/s <= steps/s x sequences decoded together.
+ */
+static enum status roofline(const struct hosted_declared *h, const struct gpu *g,
+                            const struct scenario *s, struct buf *why)
+{
+    double params = declared(h->model_params_b, default_params_b).v;
+    double bits = declared(h->model_bits, default_bits).v;
+    double together = declared(h->concurrency, default_concurrency).v;
+    double gpus = s->gpus_per_replica.v, weights = params * bits / 8;
+    double most = gpus * g->bandwidth_gb_s / weights * together;
+
+    if (weights > gpus * g->memory_gb) {
+        buf_addf(
+            why,
+            "%.4gB weights of %.4g bits are %.4g GB, more than the %.4g GB of %.4g x "
+            "%s: raise gpus_per_replica or lower model_bits",
+            params, bits, weights, gpus * g->memory_gb, gpus, g->name);
+        return ST_CONFIG;
+    }
+    if (s->output_tokens_per_s.v <= most)
+        return ST_OK;
+    buf_addf(why,
+             "output_tokens_per_s %.6g is above what memory allows: %.4g x %.4g GB/s / "
+             "%.4g GB of weights = %.4g steps/s, x %.4g sequences = %.5g tokens/s",
+             s->output_tokens_per_s.v, gpus, g->bandwidth_gb_s, weights,
+             gpus * g->bandwidth_gb_s / weights, together, most);
+    return ST_CONFIG;
+}
+
+static enum status resolve_gpu(const struct hosted_declared *h,
+                               const struct gpu_list *gpus, struct scenario *out,
+                               struct buf *why)
+{
+    const struct gpu *g = find_gpu(gpus, h->gpu, why);
+
+    if (!g)
+        return ST_CONFIG;
+    out->gpu = g->name;
+    out->gpus_per_replica = declared(h->gpus_per_replica, 1);
+    enum status st = gpu_price(h, g, out, why);
+    if (st)
+        return st;
+    if (out->output_tokens_per_s.v <= 0 && out->requests_per_s.v <= 0) {
+        double params = declared(h->model_params_b, default_params_b).v;
+        double bits = declared(h->model_bits, default_bits).v;
+        if (g->output_tokens_per_s <= 0 ||
+            params * bits > default_params_b * default_bits) {
+            buf_addf(why,
+                     "no throughput is known of %s with %.4gB weights of %.4g bits: "
+                     "declare output_tokens_per_s or requests_per_s, as measured at your "
+                     "latency target",
+                     g->name, params, bits);
+            return ST_CONFIG;
+        }
+        out->output_tokens_per_s =
+            (struct input){ g->output_tokens_per_s * out->gpus_per_replica.v,
+                            INPUT_DEFAULT };
+    }
+    return roofline(h, g, out, why);
+}
+
+enum status scenario_resolve(const struct workload *w, const struct gpu_list *gpus,
+                             struct scenario *out, struct buf *why)
+{
+    const struct hosted_declared *h = &w->hosted;
+    double day = h->engineer_day_micros ? (double)h->engineer_day_micros / 1e6
+                                        : default_engineer_day;
+    double days = h->setup_days > 0 ? h->setup_days : 0;
+
+    *out = (struct scenario){
+        .monthly_fixed = money(h->monthly_fixed_micros),
+        .setup = money(h->setup_micros),
+        .output_tokens_per_s = declared(h->output_tokens_per_s, 0),
+        .input_tokens_per_s = declared(h->input_tokens_per_s, 0),
+        .requests_per_s = declared(h->requests_per_s, 0),
+        .headroom = declared(h->headroom, default_headroom),
+        .min_replicas = declared(h->min_replicas, default_min_replicas),
+        .coverage = declared(h->coverage, 1),
+        .escalation = declared(h->escalation, 0),
+        .retrain = money(h->retrain_micros),
+        .retrain_months = declared(h->retrain_months, 0),
+        .api_price_change = change(h->api_price_change),
+        .gpu_price_change = change(h->gpu_price_change),
+        .capacity = (enum hosted_capacity)h->capacity,
+    };
+    if (days > 0)
+        out->setup = (struct input){ out->setup.v + days * day, INPUT_DECLARED };
+    if (out->coverage.v > 1 || out->escalation.v > 1) {
+        buf_adds(why, "coverage and escalation are shares from 0 to 1");
+        return ST_CONFIG;
+    }
+    if (h->gpu)
+        return resolve_gpu(h, gpus, out, why);
+    if (out->monthly_fixed.v > 0)
+        return ST_OK;
+    buf_adds(why, "hosted declares neither a gpu nor monthly_fixed: no cost to compare");
+    return ST_CONFIG;
+}
