@@ -10,7 +10,7 @@
 /* 0 done, 1 failed (said why on stderr), 2 wrong usage or configuration. */
 typedef int command_fn(int argc, char **argv);
 
-command_fn cmd_serve, cmd_token, cmd_export, cmd_check;
+command_fn cmd_serve, cmd_token, cmd_project, cmd_forecast, cmd_export, cmd_check;
 
 /* An option: "--name VALUE", or "--name" alone when `flag` is set. */
 struct command_option {

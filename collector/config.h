@@ -6,6 +6,7 @@
 #ifndef BREAKEVEN_CONFIG_H
 #define BREAKEVEN_CONFIG_H
 
+#include "collector/projection/scenario.h"
 #include "common/log.h"
 #include "common/yaml.h"
 
@@ -42,6 +43,8 @@ struct config {
     const char *prices, *price_overrides; /* files; "" the built-in book, none */
     struct config_retention retention;
     struct config_limits limits;
+    struct projection_config projection;
+    struct yaml_list workloads; /* struct workload */
     int log_level; /* enum log_level */
 };
 

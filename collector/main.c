@@ -10,6 +10,8 @@ static const struct {
 } commands[] = {
     { "serve", cmd_serve, "receive totals, keep them, answer the API" },
     { "token", cmd_token, "add, list or revoke tokens" },
+    { "project", cmd_project, "forecast each workload's bill and its breakeven, now" },
+    { "forecast", cmd_forecast, "forecast series of a CSV file, with intervals" },
     { "export", cmd_export, "usage and cost as JSON or CSV" },
     { "check", cmd_check, "check a configuration; --help-config lists its keys" },
 };

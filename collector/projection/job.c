@@ -237,8 +237,7 @@ enum status projection_run(const struct projection_job *job, const struct worklo
     return st ? st : look_back(&k);
 }
 
-static enum status save(const struct projection_job *job,
-                        const struct projection_result *r)
+enum status projection_save(struct store *store, const struct projection_result *r)
 {
     struct buf json = { 0 };
 
@@ -246,8 +245,7 @@ static enum status save(const struct projection_job *job,
     struct store_record record = {
         .kind = "projection", .key = r->workload, .json = buf_cstr(&json), .at = r->at
     };
-    enum status st =
-        json.st ? json.st : store_record_put(job->store, &record, RECORDS_KEPT);
+    enum status st = json.st ? json.st : store_record_put(store, &record, RECORDS_KEPT);
     buf_release(&json);
     return st;
 }
@@ -270,7 +268,7 @@ enum status projection_run_all(const struct projection_job *job, const struct wo
                 buf_addf(why, " (workload %s); ", w[i].name);
             st = ST_OK;
         } else if (st == ST_OK) {
-            st = save(job, &r);
+            st = projection_save(job->store, &r);
         }
         arena_reset(&a);
     }

@@ -34,6 +34,9 @@ enum status projection_run(const struct projection_job *job, const struct worklo
                            struct arena *a, struct projection_result *out,
                            struct buf *why);
 
+/* Keep r in the store: kind "projection", key the workload, JSON of projection_json. */
+enum status projection_save(struct store *store, const struct projection_result *r);
+
 /*
  * Run every workload and save each document in the store under its name. Stops at the
  * first error of the store; a workload whose scenario is wrong is counted in *failed,

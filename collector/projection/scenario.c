@@ -227,7 +227,7 @@ static const struct gpu *find_gpu(const struct gpu_list *gpus, const char *name,
                                   struct buf *why)
 {
     for (size_t i = 0; i < gpus->n; i++)
-        if (strcmp(gpus->at[i].name, name) == 0)
+        if (slice_ieq(slice_str(gpus->at[i].name), slice_str(name)))
             return &gpus->at[i];
     buf_addf(why, "gpu '%s' is not in gpus.yaml; it knows", name);
     for (size_t i = 0; i < gpus->n; i++)

@@ -1,8 +1,11 @@
-/* Reads line by line, so memory is bounded by the longest series. */
-#include "collector/projection/forecast_cmd.h"
+/*
+ * `forecast`: series in a CSV file (.gz or not), forecasts with 80 and 95 % intervals
+ * out. The public way to check our accuracy, and a tool by itself. Reads line by line, so
+ * memory is bounded by the longest series.
+ */
+#include "collector/command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -162,56 +165,42 @@ static int run_files(const struct options *o)
     return st ? 1 : 0;
 }
 
-/* A whole number of [1, max] behind an option; 0 with a message otherwise. */
-static int option_count(const char *name, const char *text, int max)
+/* A whole number of [1, max] behind an option, where it was given. */
+static bool option_count(const char *name, const char *text, int max, int *out)
 {
     uint64_t v;
 
-    if (slice_u64(slice_str(text), &v) && v >= 1 && v <= (uint64_t)max)
-        return (int)v;
+    if (!text)
+        return true;
+    if (slice_u64(slice_str(text), &v) && v >= 1 && v <= (uint64_t)max) {
+        *out = (int)v;
+        return true;
+    }
     fprintf(stderr, "forecast: --%s is '%s', a whole number from 1 to %d is wanted\n",
             name, text, max);
-    return 0;
+    return false;
 }
 
-int forecast_main(int argc, char **argv)
+int cmd_forecast(int argc, char **argv)
 {
-    static const struct option table[] = {
-        { "input", required_argument, NULL, 'i' },
-        { "output", required_argument, NULL, 'o' },
-        { "horizon", required_argument, NULL, 'h' },
-        { "season", required_argument, NULL, 's' },
-        { "paths", required_argument, NULL, 'p' },
-        { "help", no_argument, NULL, '?' },
-        { 0 },
-    };
+    const char *horizon = NULL, *season = NULL, *paths = NULL;
     struct options o = { 0 };
-    int c;
+    bool help = false;
+    int words;
+    const struct command_option options[] = {
+        { "input", &o.input, NULL },   { "output", &o.output, NULL },
+        { "horizon", &horizon, NULL }, { "season", &season, NULL },
+        { "paths", &paths, NULL },     { "help", NULL, &help },
+    };
 
-    optind = 1;
-    while ((c = getopt_long(argc, argv, "i:o:", table, NULL)) != -1) {
-        if (c == 'i')
-            o.input = optarg;
-        else if (c == 'o')
-            o.output = optarg;
-        else if (c == 'h') {
-            if (!(o.horizon = option_count("horizon", optarg, SERIES_CSV_HORIZON_MAX)))
-                return 2;
-        } else if (c == 's') {
-            if (!(o.season = option_count("season", optarg, SERIES_CSV_SEASON_MAX)))
-                return 2;
-        } else if (c == 'p') {
-            if (!(o.paths = option_count("paths", optarg, 1000000)))
-                return 2;
-        } else {
-            bool asked = strcmp(argv[optind - 1], "--help") == 0;
-            fputs(usage, asked ? stdout : stderr);
-            return asked ? 0 : 2;
-        }
+    if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
+        help || words || !o.input || !o.output) {
+        fputs(usage, help ? stdout : stderr);
+        return help ? 0 : 2;
     }
-    if (!o.input || !o.output || optind != argc) {
-        fputs(usage, stderr);
+    if (!option_count("horizon", horizon, SERIES_CSV_HORIZON_MAX, &o.horizon) ||
+        !option_count("season", season, SERIES_CSV_SEASON_MAX, &o.season) ||
+        !option_count("paths", paths, 1000000, &o.paths))
         return 2;
-    }
     return run_files(&o);
 }

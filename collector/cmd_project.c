@@ -1,0 +1,168 @@
+/*
+ * `project`: run the projection now, print it, and keep it in the store when no server
+ * holds that (a running server makes its own every day).
+ */
+#include "collector/command.h"
+#include "collector/projection/job.h"
+#include "collector/store.h"
+
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CEILING_BYTES = 1 << 30 };
+
+static const char usage[] =
+    "usage: breakeven-collector project [--workload NAME] [--json] --config FILE\n"
+    "Forecasts each workload's API bill and compares it with hosting a model: when does "
+    "it\n"
+    "become cheaper, how sure is that, and from which volume on. Keeps the result in "
+    "the\n"
+    "store unless a running server holds it. docs/projection.md explains every number.\n";
+
+struct asked {
+    const char *config, *workload;
+    bool json;
+};
+
+struct parts {
+    struct store *store;
+    bool read_only;
+    struct price_book *book;
+    struct gpu_list gpus;
+    struct arena arena, one; /* of the command, of one workload */
+};
+
+static enum status open_parts(const struct config *cf, struct parts *p, struct buf *why)
+{
+    struct store_options o = { .dir = cf->data_dir };
+    enum status st =
+        price_book_open(*cf->prices ? cf->prices : NULL,
+                        *cf->price_overrides ? cf->price_overrides : NULL, &p->book, why);
+
+    if (st)
+        return st;
+    st = store_sqlite_open(&o, &p->store, why);
+    if (st == ST_EXISTS) {
+        buf_reset(why);
+        o.read_only = p->read_only = true;
+        st = store_sqlite_open(&o, &p->store, why);
+    }
+    if (st)
+        return st;
+    return gpu_list_load(cf->projection.gpus, &p->gpus, &p->arena, why);
+}
+
+static unsigned terminal_width(void)
+{
+    struct winsize w;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < 40)
+        return 100;
+    return w.ws_col > 160 ? 160 : w.ws_col;
+}
+
+static enum status run_one(const struct projection_job *job, const struct workload *w,
+                           const struct asked *asked, struct parts *p, struct buf *out,
+                           struct buf *why)
+{
+    struct projection_result r;
+    enum status st = projection_run(job, w, &p->one, &r, why);
+
+    if (st)
+        return st;
+    if (asked->json)
+        projection_json(&r, out);
+    else
+        projection_text(&r, terminal_width(), out);
+    return p->read_only ? ST_OK : projection_save(job->store, &r);
+}
+
+static enum status run_asked(const struct config *cf, const struct asked *asked,
+                             struct parts *p, struct buf *out, struct buf *why)
+{
+    const struct workload *w = cf->workloads.at;
+    const struct projection_job job = { p->store, p->book, &cf->projection, &p->gpus,
+                                        time(NULL) };
+    size_t shown = 0;
+
+    if (asked->json)
+        buf_addc(out, '[');
+    for (size_t i = 0; i < cf->workloads.n; i++) {
+        if (asked->workload && strcmp(asked->workload, w[i].name) != 0)
+            continue;
+        if (shown++)
+            buf_adds(out, asked->json ? ",\n" : "\n");
+        enum status st = run_one(&job, &w[i], asked, p, out, why);
+        if (st) {
+            if (st == ST_CONFIG)
+                buf_addf(why, " (workload '%s', line %d)", w[i].name, w[i].line);
+            return st;
+        }
+        arena_reset(&p->one);
+    }
+    if (asked->json)
+        buf_adds(out, "]\n");
+    if (shown)
+        return out->st;
+    if (asked->workload)
+        buf_addf(why, "no workload '%s' in the configuration", asked->workload);
+    else
+        buf_adds(why, "no workload is configured: describe one under workloads: "
+                      "(docs/projection.md)");
+    return ST_CONFIG;
+}
+
+static int run(const struct config *cf, const struct asked *asked)
+{
+    struct parts p = { 0 };
+    struct buf out = { 0 }, why = { 0 };
+
+    arena_init(&p.arena, CEILING_BYTES);
+    arena_init(&p.one, CEILING_BYTES);
+    enum status st = open_parts(cf, &p, &why);
+    if (!st)
+        st = run_asked(cf, asked, &p, &out, &why);
+    if (!st && (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0)) {
+        buf_adds(&why, "standard output");
+        st = ST_IO;
+    }
+    if (st)
+        fprintf(stderr, "project: %s\n", why.n ? buf_cstr(&why) : status_name(st));
+    store_free(p.store);
+    price_book_free(p.book);
+    arena_release(&p.arena);
+    arena_release(&p.one);
+    buf_release(&out);
+    buf_release(&why);
+    return st == ST_CONFIG ? 2 : st ? 1 : 0;
+}
+
+int cmd_project(int argc, char **argv)
+{
+    struct asked asked = { 0 };
+    bool help = false;
+    int words;
+    const struct command_option options[] = {
+        { "config", &asked.config, NULL },
+        { "workload", &asked.workload, NULL },
+        { "json", NULL, &asked.json },
+        { "help", NULL, &help },
+    };
+    struct config cf;
+    struct arena a;
+
+    if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
+        help || words) {
+        fputs(usage, help ? stdout : stderr);
+        return help ? 0 : 2;
+    }
+    if (!command_config(asked.config, &a, &cf)) {
+        arena_release(&a);
+        return 2;
+    }
+    int status = run(&cf, &asked);
+    arena_release(&a);
+    return status;
+}
