@@ -21,18 +21,22 @@ enum { EXIT_USAGE = 2, SPARE_FILES = 64 };
 struct options {
     const char *config;
     bool once, json;
+    bool replace_spool;
 };
 
 /* 0, or the exit code. `flag` is the one long option beside --config. */
 static int parse_options(int argc, char **argv, const char *flag, struct options *out)
 {
+    const bool run = strcmp(argv[0], "run") == 0;
     const struct option longs[] = {
         { "config", required_argument, NULL, 'c' },
         { flag, no_argument, NULL, 'f' },
         { "help", no_argument, NULL, 'h' },
+        { run ? "replace-damaged-spool" : NULL, no_argument, NULL, 'r' },
         { 0 },
     };
-    const char *usage = "usage: breakeven-agent %s -c FILE [--%s]\n";
+    const char *usage = "usage: breakeven-agent %s -c FILE [--%s]%s\n";
+    const char *more = run ? " [--replace-damaged-spool]" : "";
     int c;
     optind = 1;
     while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
@@ -43,16 +47,19 @@ static int parse_options(int argc, char **argv, const char *flag, struct options
         case 'f':
             out->once = out->json = true;
             break;
+        case 'r':
+            out->replace_spool = true;
+            break;
         case 'h':
-            printf(usage, argv[0], flag);
+            printf(usage, argv[0], flag, more);
             exit(0);
         default:
-            fprintf(stderr, usage, argv[0], flag);
+            fprintf(stderr, usage, argv[0], flag, more);
             return EXIT_USAGE;
         }
     }
     if (!out->config || optind < argc) {
-        fprintf(stderr, usage, argv[0], flag);
+        fprintf(stderr, usage, argv[0], flag, more);
         return EXIT_USAGE;
     }
     return 0;
@@ -100,6 +107,15 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* A new spool in place of a damaged one knows no positions: what stands in the files has
+ * been counted and mostly shipped, so that counting it again would double it. */
+static void start_at_ends(struct config *c)
+{
+    struct config_logs *logs = c->logs.at;
+    for (size_t i = 0; i < c->logs.n; i++)
+        logs[i].start = CONFIG_START_END;
+}
+
 int command_run(int argc, char **argv)
 {
     struct options opt = { 0 };
@@ -120,9 +136,11 @@ int command_run(int argc, char **argv)
         mallopt(M_TRIM_THRESHOLD, 64 << 10);
         mallopt(M_MMAP_THRESHOLD, 64 << 10);
         raise_files(c.limits.open_files);
+        if (opt.replace_spool)
+            start_at_ends(&c);
         int signals = open_signals();
         log_info(&log, "breakeven-agent %s, agent %s", BREAKEVEN_VERSION, c.agent);
-        enum status st = pipeline_new(&c, token, opt.once, &log, &p);
+        enum status st = pipeline_new(&c, token, opt.once, opt.replace_spool, &log, &p);
         malloc_trim(0);
         if (st == ST_OK)
             st = pipeline_run(p, signals);

@@ -6,7 +6,9 @@
 #define BREAKEVEN_COMMAND_H
 
 /*
- * run -c FILE [--once]: meter until stopped; with --once until all is read and shipped.
+ * run -c FILE [--once] [--replace-damaged-spool]: meter until stopped; with --once until
+ * all is read and shipped. A damaged spool is moved aside on request only, and the files
+ * that exist then are followed from their ends.
  * 0; 1: stopped by an error, already logged, or rows wait for a collector that does not
  * answer (--once); 2: the command line or the configuration is wrong.
  */

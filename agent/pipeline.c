@@ -124,8 +124,8 @@ static void put_total(void *arg, const struct rollup_key *key, const struct roll
 static void put_dedup(void *arg, const struct dedup_entry *e)
 {
     struct pipeline *p = arg;
-    int64_t hour = e->hour ? (int64_t)e->hour * ROLLUP_HOUR_S : p->now.unix_ms / 1000;
-    spool_put_dedup(p->spool, e->key[0], hour, slice_of(e, sizeof *e));
+    /* Remembered now, whatever the hour of the call: old logs are read late. */
+    spool_put_dedup(p->spool, e->key[0], p->now.unix_ms / 1000, slice_of(e, sizeof *e));
 }
 
 static enum status put_all(struct pipeline *p)
@@ -272,6 +272,8 @@ static void step(struct pipeline *p)
 /* Ship what waits until nothing does, the collector fails, or it is time to go. */
 static enum status ship_rest(struct pipeline *p, int signal_fd, int64_t until_ms)
 {
+    if (p->shipper)
+        shipper_hurry(p->shipper);
     while (p->shipper && !shipper_idle(p->shipper)) {
         shipper_step(p->shipper, p->now.mono_ms, p->now.unix_ms);
         if (shipper_idle(p->shipper))
@@ -390,7 +392,7 @@ static void load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob
     dedup_load(p->dedup, &e);
 }
 
-static enum status open_spool(struct pipeline *p)
+static enum status open_spool(struct pipeline *p, bool replace)
 {
     char path[PATH_MAX];
     struct spool_limits limits = spool_limits_default();
@@ -404,7 +406,8 @@ static enum status open_spool(struct pipeline *p)
     }
     limits.max_bytes = p->c->limits.spool_bytes;
     limits.dedup_max = (uint32_t)p->c->limits.remembered;
-    enum status st = spool_open(path, &limits, p->now.unix_ms, false, p->log, &p->spool);
+    enum status st =
+        spool_open(path, &limits, p->now.unix_ms, replace, p->log, &p->spool);
     return st == ST_OK ? spool_load_dedup(p->spool, load_dedup, p) : st;
 }
 
@@ -459,7 +462,7 @@ static enum status open_shipper(struct pipeline *p, const char *token)
 }
 
 enum status pipeline_new(const struct config *c, const char *token, bool once,
-                         const struct log *log, struct pipeline **out)
+                         bool replace_spool, const struct log *log, struct pipeline **out)
 {
     uint64_t seed = 0;
     struct pipeline *p = calloc(1, sizeof *p);
@@ -478,7 +481,7 @@ enum status pipeline_new(const struct config *c, const char *token, bool once,
     p->delta = delta_new((size_t)c->limits.series, seed);
     enum status st = p->extract && p->dedup && p->delta ? ST_OK : ST_NOMEM;
     if (st == ST_OK)
-        st = open_spool(p);
+        st = open_spool(p, replace_spool);
     if (st == ST_OK)
         st = open_sources(p);
     if (st == ST_OK)

@@ -15,11 +15,13 @@
 struct pipeline;
 
 /*
- * Open spool, sources and shipper. Every error has been logged. ST_CONFIG for what the
+ * Open spool (`replace_spool`: spool_open's replace_damaged), sources and shipper. Every
+ * error has been logged. ST_CONFIG for what the
  * user must change, else the failing part's status.
  */
 enum status pipeline_new(const struct config *c, const char *token, bool once,
-                         const struct log *log, struct pipeline **out);
+                         bool replace_spool, const struct log *log,
+                         struct pipeline **out);
 void pipeline_free(struct pipeline *p);
 
 /*

@@ -77,9 +77,9 @@ enum status spool_add(struct spool *s, const struct rollup_key *key,
                       const struct rollup *delta);
 
 /*
- * Remember a response: `hash` and a small blob of the dedup module, `hour` (Unix s) for
- * pruning by age. Appended: a later entry of the same hash replaces an earlier one when
- * they are loaded.
+ * Remember a response: `hash` and a small blob of the dedup module, `hour` (Unix s) of
+ * remembering it, for pruning by age. Appended: a later entry of the same hash replaces
+ * an earlier one when they are loaded.
  */
 enum status spool_put_dedup(struct spool *s, uint64_t hash, int64_t hour,
                             struct slice blob);

@@ -51,6 +51,7 @@ static const char *const sql_text[SQL_N] = {
     [SQL_TOTAL_PUT] = "INSERT OR REPLACE INTO total"
                       " VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10)",
     [SQL_TOTAL_NEXT] = "SELECT ver, sum, line FROM total WHERE state = 0 ORDER BY ver",
+    [SQL_TOTAL_ALL] = "SELECT ver, sum, line FROM total",
     [SQL_TOTAL_MARK] = "UPDATE total SET state = ?1"
                        " WHERE state = 0 AND ver BETWEEN ?2 AND ?3",
     [SQL_TOTAL_OFFER] = "UPDATE total SET state = 0 WHERE state = 2",
@@ -250,6 +251,24 @@ static enum status create_tables(struct spool_db *db, int64_t now_ms)
     return st;
 }
 
+/* Every total against its own sum: the check of SQLite sees structure, not digits. */
+static enum status check_sums(struct spool_db *db)
+{
+    enum status st;
+    sqlite3_stmt *q = spool_db_get(db, SQL_TOTAL_ALL);
+    while ((st = spool_db_step(db, SQL_TOTAL_ALL)) == ST_OK) {
+        uint64_t ver = (uint64_t)sqlite3_column_int64(q, 0);
+        if (slice_hash(spool_db_blob(q, 2), ver) !=
+            (uint64_t)sqlite3_column_int64(q, 1)) {
+            log_error(db->log, "%s: the checksum of total ver %llu differs", db->path,
+                      (unsigned long long)ver);
+            sqlite3_reset(q);
+            return ST_BAD;
+        }
+    }
+    return st == ST_END ? ST_OK : st;
+}
+
 /* Ours, of our schema, whole? ST_BAD: damaged. */
 static enum status check_file(struct spool_db *db, bool *fresh)
 {
@@ -283,7 +302,7 @@ static enum status check_file(struct spool_db *db, bool *fresh)
         st = ST_BAD;
     }
     buf_release(&words);
-    return st;
+    return st == ST_OK ? check_sums(db) : st;
 }
 
 static void disconnect(struct spool_db *db)
@@ -357,12 +376,13 @@ enum status spool_db_open(struct spool_db *db, const char *path, int64_t now_ms,
     if (st != ST_BAD)
         return st;
     if (!replace_damaged) {
-        log_error(log,
-                  "%s: the spool is damaged and was left as it is. Restore it, or"
-                  " start once with --replace-damaged-spool: it is then kept beside"
-                  " as .corrupt-<time>, totals not shipped yet stay in it, and logs"
-                  " are read again from their beginning under a new epoch",
-                  path);
+        log_error(
+            log,
+            "%s: the spool is damaged and was left as it is. Restore it, or run once"
+            " with --replace-damaged-spool: it is then kept as .corrupt-<time> with"
+            " the totals that were not shipped, and log files are followed from"
+            " their ends under a new epoch",
+            path);
         return ST_BAD;
     }
     disconnect(db);

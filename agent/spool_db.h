@@ -23,6 +23,7 @@ enum spool_sql {
     SQL_TOTAL_GET,
     SQL_TOTAL_PUT,
     SQL_TOTAL_NEXT,
+    SQL_TOTAL_ALL,
     SQL_TOTAL_MARK,
     SQL_TOTAL_OFFER,
     SQL_TOTAL_WAITING,
