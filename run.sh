@@ -92,7 +92,7 @@ echo "reading the logs…"
     echo "run.sh: the agent failed; its log is $var/agent.log" >&2
     exit 1
 }
-"$collector" project --config "$var/collector.yaml" --quiet || true
+"$collector" project --config "$var/collector.yaml" >/dev/null || true # keeps it in the store; alerts look there
 "$collector" report --config "$var/collector.yaml"
 
 cat <<EOT

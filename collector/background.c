@@ -1,11 +1,22 @@
 /* Jobs of a running server: see background.h. */
 #include "collector/background.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { DAY_MS = 86400000, PROJECT_AT_MS = 15 * 60000, PRUNE_EVERY_MS = 600000 };
+static const char request_name[] = "project-now";
+
+enum {
+    DAY_S = 86400,
+    DAY_MS = 86400000,
+    REPEAT_MS = 60000,
+    PROJECT_AT_MS = 15 * 60000,
+    PRUNE_EVERY_MS = 600000
+};
 
 struct background {
     struct background_config c;
@@ -14,6 +25,8 @@ struct background {
     pthread_cond_t wake;
     bool stop;
     int64_t project_ms, alert_ms, prune_ms; /* when each is due */
+    int64_t projected_ms;                   /* when it last began */
+    int64_t first_day, last_day;            /* what it then knew */
     unsigned seed;
 };
 
@@ -57,10 +70,50 @@ static void prune(struct background *b, int64_t now_ms)
     b->prune_ms = now_ms + (more ? 1000 : PRUNE_EVERY_MS);
 }
 
+/* Did somebody ask? The request is taken away before the work, never after it. */
+static bool take_request(const struct background *b)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", b->c.data_dir, request_name);
+    return unlink(path) == 0;
+}
+
+enum status background_request(const char *data_dir)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", data_dir, request_name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0 && close(fd) == 0 ? ST_OK : ST_IO;
+}
+
+/* Are there other days in the store than at the last projection? */
+static bool days_changed(struct background *b)
+{
+    struct store_status s;
+    if (store_get_status(b->c.store, &s) != ST_OK)
+        return false;
+    int64_t first = s.oldest_day / DAY_S, last = s.newest_hour / DAY_S;
+    bool changed = first != b->first_day || last != b->last_day;
+    b->first_day = first;
+    b->last_day = last;
+    return changed;
+}
+
+static bool projection_due(struct background *b, int64_t now_ms)
+{
+    if (b->c.workloads == 0)
+        return false;
+    if (take_request(b) || now_ms >= b->project_ms)
+        return true;
+    return now_ms - b->projected_ms >= REPEAT_MS && days_changed(b);
+}
+
 static void run_due(struct background *b, int64_t now_ms)
 {
-    if (b->c.workloads && now_ms >= b->project_ms) {
+    if (projection_due(b, now_ms)) {
+        days_changed(b);
         project(b, now_ms);
+        b->projected_ms = now_ms;
         b->project_ms = background_next_projection(now_ms);
         b->alert_ms = now_ms; /* look at the new results at once */
     }

@@ -1,7 +1,8 @@
 /*
- * What the server does on its own: the projection at start and every day, alerts every
- * few seconds, retention. One thread, waiting on a condition variable between the jobs,
- * so it stops at once. A shell file.
+ * What the server does on its own: the projection at start, every day, when the days in
+ * the store have changed, and when `breakeven-collector project` asks; alerts every few
+ * seconds; retention. One thread, waiting on a condition variable between the jobs, so it
+ * stops at once. A shell file.
  */
 #ifndef BREAKEVEN_BACKGROUND_H
 #define BREAKEVEN_BACKGROUND_H
@@ -11,6 +12,7 @@
 
 struct background_config {
     struct store *store;
+    const char *data_dir;
     const struct price_book *prices;
     const struct projection_config *projection;
     const struct gpu_list *gpus;
@@ -27,6 +29,12 @@ struct background;
 struct background *background_start(const struct background_config *c);
 /* Ask the thread to end, wait for the job at hand, free. NULL is fine. */
 void background_stop(struct background *b);
+
+/*
+ * Ask the server that owns data_dir to project at its next look (alerts.evaluate): an
+ * empty file there, which it removes. ST_IO: it could not be written.
+ */
+enum status background_request(const char *data_dir);
 
 /* Unix milliseconds of the next projection after `now_ms`: 00:15 UTC, once a day. Pure.
  */

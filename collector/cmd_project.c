@@ -1,7 +1,8 @@
 /*
- * `project`: run the projection now, print it, and keep it in the store when no server
- * holds that (a running server makes its own every day).
+ * `project`: run the projection now, print it, and keep it in the store; where a running
+ * server holds that, ask it to make and keep its own now.
  */
+#include "collector/background.h"
 #include "collector/command.h"
 #include "collector/projection/job.h"
 #include "collector/store.h"
@@ -15,11 +16,10 @@ enum { CEILING_BYTES = 1 << 30 };
 
 static const char usage[] =
     "usage: breakeven-collector project [--workload NAME] [--json] --config FILE\n"
-    "Forecasts each workload's API bill and compares it with hosting a model: when does "
-    "it\n"
-    "become cheaper, how sure is that, and from which volume on. Keeps the result in "
-    "the\n"
-    "store unless a running server holds it. docs/projection.md explains every number.\n";
+    "Forecasts each workload's API bill and compares it with hosting a model: when\n"
+    "does that become cheaper, how sure is it, and from which volume on. Keeps the\n"
+    "result in the store; a running server makes and keeps its own at once.\n"
+    "docs/projection.md explains every number.\n";
 
 struct asked {
     const char *config, *workload;
@@ -124,6 +124,8 @@ static int run(const struct config *cf, const struct asked *asked)
     enum status st = open_parts(cf, &p, &why);
     if (!st)
         st = run_asked(cf, asked, &p, &out, &why);
+    if (!st && p.read_only)
+        st = background_request(cf->data_dir);
     if (!st && (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0)) {
         buf_adds(&why, "standard output");
         st = ST_IO;

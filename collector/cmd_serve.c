@@ -1,10 +1,12 @@
 /* `serve`: opens everything, waits for SIGTERM or SIGINT, closes it in reverse. */
 #include "collector/auth.h"
+#include "collector/background.h"
 #include "collector/command.h"
 #include "collector/metrics.h"
 #include "collector/server.h"
 #include "collector/writer.h"
 
+#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,9 @@ struct parts {
     struct writer *writer;
     struct auth *auth;
     struct server *server;
+    struct gpu_list gpus;
+    struct arena arena; /* of gpus */
+    struct background *background;
 };
 
 static enum status open_parts(struct parts *p, struct collector *c, struct buf *why)
@@ -71,6 +76,9 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
                              &p->book, why);
     if (st != ST_OK)
         return st;
+    st = gpu_list_load(cf->projection.gpus, &p->gpus, &p->arena, why);
+    if (st != ST_OK)
+        return st;
     p->metrics = metrics_new();
     p->auth = auth_open(cf->data_dir, c->log);
     p->writer =
@@ -83,17 +91,33 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
     c->book = p->book;
     c->metrics = p->metrics;
     c->writer = p->writer;
-    return server_start(c, p->auth, &p->server, why);
+    st = server_start(c, p->auth, &p->server, why);
+    if (st != ST_OK)
+        return st;
+    const struct background_config bc = { .store = p->store,
+                                          .data_dir = cf->data_dir,
+                                          .prices = p->book,
+                                          .projection = &cf->projection,
+                                          .gpus = &p->gpus,
+                                          .workload = cf->workloads.at,
+                                          .workloads = cf->workloads.n,
+                                          .alerts = &cf->alerts,
+                                          .external_url = path_or_null(cf->public_url),
+                                          .log = c->log };
+    p->background = background_start(&bc);
+    return p->background ? ST_OK : ST_NOMEM;
 }
 
 static void close_parts(struct parts *p)
 {
     server_stop(p->server);
+    background_stop(p->background);
     writer_free(p->writer);
     auth_close(p->auth);
     metrics_free(p->metrics);
     price_book_free(p->book);
     store_free(p->store);
+    arena_release(&p->arena);
 }
 
 static void serve_until_told(struct parts *p, const struct collector *c,
@@ -129,6 +153,8 @@ int cmd_serve(int argc, char **argv)
         return 2;
     umask(0077);
     block_signals(&signals);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    arena_init(&p.arena, (size_t)4 << 20);
     struct log log = command_log(&cf);
     struct collector c = { .config = &cf, .log = &log, .started_s = time(NULL) };
     enum status st = open_parts(&p, &c, &why);
@@ -137,6 +163,7 @@ int cmd_serve(int argc, char **argv)
     else
         log_error(&log, "%s", why.n ? buf_cstr(&why) : status_name(st));
     close_parts(&p);
+    curl_global_cleanup();
     buf_release(&why);
     arena_release(&a);
     return st == ST_OK ? 0 : st == ST_CONFIG || st == ST_DENIED ? 2 : 1;

@@ -10,7 +10,8 @@
 /* 0 done, 1 failed (said why on stderr), 2 wrong usage or configuration. */
 typedef int command_fn(int argc, char **argv);
 
-command_fn cmd_serve, cmd_token, cmd_project, cmd_forecast, cmd_export, cmd_check;
+command_fn cmd_serve, cmd_token, cmd_project, cmd_forecast, cmd_report, cmd_export,
+    cmd_check;
 
 /* An option: "--name VALUE", or "--name" alone when `flag` is set. */
 struct command_option {
@@ -26,8 +27,7 @@ struct command_option {
 bool command_options(int argc, char **argv, const struct command_option *o, size_t n,
                      int *words);
 
-/* Load the configuration into `a`, initialised here. False: said why on stderr, `a` is
- * released again. */
+/* Load the configuration; false: said why on stderr. `a` is initialised here. */
 bool command_config(const char *path, struct arena *a, struct config *out);
 
 /* Start of a log at the configured level. */

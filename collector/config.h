@@ -6,6 +6,7 @@
 #ifndef BREAKEVEN_CONFIG_H
 #define BREAKEVEN_CONFIG_H
 
+#include "collector/alert_rules.h"
 #include "collector/projection/scenario.h"
 #include "common/log.h"
 #include "common/yaml.h"
@@ -45,6 +46,7 @@ struct config {
     struct config_limits limits;
     struct projection_config projection;
     struct yaml_list workloads; /* struct workload */
+    struct alert_config alerts;
     int log_level; /* enum log_level */
 };
 

@@ -12,6 +12,8 @@ static const struct {
     { "token", cmd_token, "add, list or revoke tokens" },
     { "project", cmd_project, "forecast each workload's bill and its breakeven, now" },
     { "forecast", cmd_forecast, "forecast series of a CSV file, with intervals" },
+    { "report", cmd_report,
+      "usage, cost and breakeven of the last days, for a terminal" },
     { "export", cmd_export, "usage and cost as JSON or CSV" },
     { "check", cmd_check, "check a configuration; --help-config lists its keys" },
 };

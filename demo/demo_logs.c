@@ -92,7 +92,7 @@ struct app {
 };
 
 static const struct app apps[] = {
-    { "demo-support-bot.jsonl", write_support, 90, 420, .55, 3000, 16000, 150, 1400, 40 },
+    { "demo-support-bot.jsonl", write_support, 90, 420, .55, 6000, 40000, 300, 2400, 40 },
     { "demo-extraction.jsonl", write_extraction, 60, 130, .1, 6000, 24000, 300, 1800, 0 },
     { "demo-tutor.jsonl", write_tutor, 20, 160, 1.2, 800, 6000, 200, 2500, 0 },
 };

@@ -84,7 +84,7 @@ class Writer(threading.Thread):
             if self.rng.random() < 0.1:
                 time.sleep(0.02)
             self.files[name].write(data[cut:])
-            if self.rng.random() < 0.004:
+            if self.rng.random() < 0.03:
                 self.rotate(name)
             time.sleep(0.01)
         for f in self.files.values():

@@ -1,0 +1,137 @@
+/* `report`: usage of the last days and each workload's projection, for a terminal. */
+#include "collector/command.h"
+#include "collector/projection/job.h"
+#include "collector/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DAY_S = 86400 };
+
+static const char usage[] =
+    "usage: breakeven-collector report [--days N] [--workload NAME] --config FILE\n"
+    "Prints the last N days (30) by model with their cost, then where each workload "
+    "stands\n"
+    "against hosting it. Reads beside a running server; changes nothing.\n";
+
+struct parts {
+    struct store *store;
+    struct price_book *book;
+    struct gpu_list gpus;
+    struct arena arena;
+};
+
+static enum status open_parts(const struct config *cf, struct parts *p, struct buf *why)
+{
+    struct store_options o = { .dir = cf->data_dir, .read_only = true };
+    arena_init(&p->arena, (size_t)1 << 30);
+    enum status st =
+        price_book_open(*cf->prices ? cf->prices : NULL,
+                        *cf->price_overrides ? cf->price_overrides : NULL, &p->book, why);
+    if (st == ST_OK)
+        st = store_sqlite_open(&o, &p->store, why);
+    if (st == ST_OK)
+        st = gpu_list_load(cf->projection.gpus, &p->gpus, &p->arena, why);
+    return st;
+}
+
+static void close_parts(struct parts *p)
+{
+    store_free(p->store);
+    price_book_free(p->book);
+    arena_release(&p->arena);
+}
+
+static enum status put_usage(struct parts *p, int64_t now, unsigned days, struct buf *out)
+{
+    int64_t today = now / DAY_S;
+    struct query_result r;
+    struct store_query q = { .from = (today - days + 1) * DAY_S,
+                             .to = (today + 1) * DAY_S,
+                             .grain = STORE_DAY,
+                             .group = store_bit((enum store_dim)ROLLUP_provider) |
+                                      store_bit((enum store_dim)ROLLUP_model) };
+    enum status st = query_usage(p->store, p->book, &q, &p->arena, &r);
+    if (st == ST_OK)
+        st = report_usage(&r, today - days + 1, days, &p->arena, out);
+    return st;
+}
+
+static enum status put_workloads(struct parts *p, const struct config *cf, int64_t now,
+                                 const char *only, unsigned width, struct buf *out,
+                                 struct buf *why)
+{
+    const struct workload *w = cf->workloads.at;
+    struct projection_job job = { p->store, p->book, &cf->projection, &p->gpus, now };
+    size_t shown = 0;
+    for (size_t i = 0; i < cf->workloads.n; i++) {
+        if (only && !slice_eq(slice_str(only), slice_str(w[i].name)))
+            continue;
+        struct projection_result r;
+        enum status st = projection_run(&job, &w[i], &p->arena, &r, why);
+        if (st != ST_OK)
+            return st;
+        buf_addc(out, '\n');
+        projection_text(&r, width, out);
+        shown++;
+    }
+    if (only && !shown) {
+        buf_addf(why, "no workload '%s' in the configuration", only);
+        return ST_NOT_FOUND;
+    }
+    if (!shown)
+        buf_adds(out, "\nNo workload is configured, so there is no breakeven to show: "
+                      "describe one\n"
+                      "under `workloads:` in collector.yaml (docs/projection.md).\n");
+    return ST_OK;
+}
+
+static unsigned terminal_width(void)
+{
+    struct winsize w;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < 40)
+        return 100;
+    return w.ws_col > 160 ? 160 : w.ws_col;
+}
+
+int cmd_report(int argc, char **argv)
+{
+    const char *path = NULL, *days_text = "30", *only = NULL;
+    bool help = false;
+    const struct command_option options[] = { { "config", &path, NULL },
+                                              { "days", &days_text, NULL },
+                                              { "workload", &only, NULL },
+                                              { "help", NULL, &help } };
+    struct config cf;
+    struct arena conf;
+    struct parts p = { 0 };
+    struct buf out = { 0 }, why = { 0 };
+    uint64_t days;
+    int words;
+    if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
+        words || help || !slice_u64(slice_str(days_text), &days) || days < 1 ||
+        days > REPORT_DAYS_MAX) {
+        fputs(usage, help ? stdout : stderr);
+        return help ? 0 : 2;
+    }
+    if (!command_config(path, &conf, &cf))
+        return 2;
+    enum status st = open_parts(&cf, &p, &why);
+    if (st == ST_OK)
+        st = put_usage(&p, time(NULL), (unsigned)days, &out);
+    if (st == ST_OK)
+        st = put_workloads(&p, &cf, time(NULL), only, terminal_width(), &out, &why);
+    if (fwrite(out.p ? out.p : "", 1, out.n, stdout) != out.n || fflush(stdout) != 0)
+        st = ST_IO;
+    if (st != ST_OK)
+        fprintf(stderr, "breakeven-collector: report: %s\n",
+                why.n ? buf_cstr(&why) : status_name(st));
+    close_parts(&p);
+    buf_release(&out);
+    buf_release(&why);
+    arena_release(&conf);
+    return st == ST_OK ? 0 : st == ST_CONFIG || st == ST_NOT_FOUND ? 2 : 1;
+}
