@@ -177,6 +177,8 @@ enum status spool_open(const char *path, const struct spool_limits *limits,
         spool_close(s);
         return st;
     }
+    /* From here on the loss of the log costs what is in it, not the epoch. */
+    spool_db_checkpoint(&s->db, 1);
     sqlite3_db_release_memory(s->db.sql); /* the check read every page */
     *out = s;
     return ST_OK;

@@ -561,6 +561,87 @@ static void test_power_lost_at_every_operation(void **state)
     kill_everywhere(*state, false, true);
 }
 
+static void overwrite(const char *path, off_t at, const char *with, size_t n)
+{
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, with, n, at), n);
+    close(fd);
+}
+
+/* --- A damaged log: the newest transactions are gone, shipped or not
+ * -------------------------- */
+
+static void leave_a_log(struct fixture *f)
+{
+    int ends[2], wstatus;
+    char block[4096];
+    ssize_t n;
+    uint64_t promised = 0;
+    struct buf said = { 0 };
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct outside o = { say_opened, say_committed, say_batch, .fd = ends[1] };
+        struct spool *s = opened(f, 1000);
+        struct spool_batch b;
+        struct buf lines = { 0 };
+        uint64_t at = 0;
+        for (int i = 0; i < 6; i++) {
+            commit_some(s, &at);
+            while (spool_next_batch(s, 9, 100000, &lines, &b) == ST_OK) {
+                o.batch(&o, buf_slice(&lines));
+                spool_ack(s, &b);
+                buf_reset(&lines);
+            }
+        }
+        _exit(0); /* without closing */
+    }
+    close(ends[1]);
+    while ((n = read(ends[0], block, sizeof block)) > 0)
+        buf_add(&said, slice_of(block, (size_t)n));
+    close(ends[0]);
+    waitpid(child, &wstatus, 0);
+    hear(f, buf_slice(&said), &promised);
+    buf_release(&said);
+}
+
+static void test_a_log_that_lost_its_end_is_read_again(void **state)
+{
+    struct fixture *f = *state;
+    char log[128];
+    struct stat size;
+    unsigned hour, series;
+    uint64_t input, back = 0;
+    snprintf(log, sizeof log, "%s-wal", f->path);
+    for (int part = 0; part <= 10; part++) {
+        uint64_t at = 0;
+        memset(f->w, 0, sizeof *f->w);
+        leave_a_log(f);
+        assert_int_equal(stat(log, &size), 0);
+        assert_true(size.st_size > 50000);
+        if (part % 2)
+            assert_int_equal(truncate(log, size.st_size * part / 10), 0);
+        else
+            overwrite(log, size.st_size * part / 11, "flip", 4);
+        struct spool *s = opened(f, 2000);
+        assert_int_equal(stats(s).epoch, 1000);
+        spool_load_positions(s, get_offset, &at);
+        back += at < 21;
+        while (at < 60)
+            assert_int_equal(commit_some(s, &at), ST_OK);
+        for (uint64_t i = 0; i < at; i++) {
+            record(i, &hour, &series, &input);
+            world_truth(f->w, hour, series, input);
+        }
+        assert_true(world_drain(f->w, s) && world_agrees(f->w));
+        spool_close(s);
+        unlink(f->path);
+    }
+    assert_in_range(back, 5, 11);
+}
+
 /* --- Errors at every file operation
  * ------------------------------------------------------------ */
 
@@ -731,14 +812,6 @@ static void test_a_second_opener_is_refused(void **state)
     assert_int_equal(try_open(f, false), ST_OK);
 }
 
-static void overwrite(const char *path, off_t at, const char *with, size_t n)
-{
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, with, n, at), n);
-    close(fd);
-}
-
 static void sql(const struct fixture *f, const char *text)
 {
     sqlite3 *db;
@@ -846,6 +919,7 @@ int main(void)
         EACH(test_killed_before_every_operation),
         EACH(test_killed_inside_every_write),
         EACH(test_power_lost_at_every_operation),
+        EACH(test_a_log_that_lost_its_end_is_read_again),
         EACH(test_errors_at_every_operation_cost_nothing),
         EACH(test_at_its_limit_it_refuses_and_recovers),
         EACH(test_a_full_disk_is_survived),
