@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/price_book.h"
+#include "common/price_name.h"
 
 enum {
     BOOK_FILE_MAX = 8 << 20,   /* bytes of a book file */
@@ -46,88 +47,6 @@ const struct price_model *price_model_find(const struct price_tables *t,
             return &t->model[n->model];
     }
     return NULL;
-}
-
-static bool all_digits(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-    return s.n > 0;
-}
-
-/* Does s end in `pattern`, where 9 stands for any digit? Cut it off if so. */
-static bool cut_tail(struct slice *s, const char *pattern)
-{
-    size_t n = strlen(pattern);
-    if (s->n <= n)
-        return false;
-    const char *tail = s->p + s->n - n;
-    for (size_t i = 0; i < n; i++)
-        if (pattern[i] == '9' ? tail[i] < '0' || tail[i] > '9' : tail[i] != pattern[i])
-            return false;
-    s->n -= n;
-    return true;
-}
-
-/*
- * One suffix less: version of a Bedrock id (":0", "-v1"), snapshot ("@20250219", a date,
- * "-001"), "-latest". Short dates (-0613, -2402) stay: those snapshots had prices of
- * their own.
- */
-static bool cut_suffix(struct slice *s)
-{
-    static const char *const tails[] = { "-9999-99-99", "-99999999", "-latest", "-999",
-                                         "-v9" };
-    size_t at = slice_chr(*s, '@');
-    if (at != SIZE_MAX && at > 0) {
-        s->n = at;
-        return true;
-    }
-    at = slice_chr(*s, ':');
-    if (at != SIZE_MAX && at > 0 && at + 1 < s->n &&
-        all_digits(slice_of(s->p + at + 1, 1))) {
-        s->n = at;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
-        if (cut_tail(s, tails[i]))
-            return true;
-    return false;
-}
-
-/* One prefix less: path or ARN, region (told in *region), vendor. */
-static bool cut_prefix(struct slice *s, struct slice *region)
-{
-    static const char *const regions[] = { "us.", "eu.", "apac.",   "jp.",    "au.",
-                                           "ca.", "sa.", "us-gov.", "global." };
-    static const char *const vendors[] = {
-        "ai21.",     "amazon.",    "anthropic.",  "cohere.", "databricks-",
-        "deepseek.", "google.",    "luma.",       "meta.",   "minimax.",
-        "mistral.",  "moonshot.",  "moonshotai.", "nvidia.", "openai.",
-        "qwen.",     "stability.", "writer.",     "xai.",    "zai.",
-    };
-    struct slice rest;
-    if (slice_cut(*s, '/', &rest, &rest) && rest.n > 0) {
-        *s = rest;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) {
-        struct slice prefix = slice_str(regions[i]);
-        if (slice_starts(*s, prefix)) {
-            *region = slice_head(prefix, prefix.n - 1);
-            *s = slice_from(*s, prefix.n);
-            return true;
-        }
-    }
-    for (size_t i = 0; i < sizeof vendors / sizeof *vendors; i++) {
-        struct slice prefix = slice_str(vendors[i]);
-        if (slice_starts(*s, prefix) && s->n > prefix.n) {
-            *s = slice_from(*s, prefix.n);
-            return true;
-        }
-    }
-    return false;
 }
 
 /* --- lookup ----------------------------------------------------------------------- */
@@ -203,11 +122,11 @@ static bool search_provider(struct search *s, unsigned provider, struct slice na
                 s->region = region;
                 return true;
             }
-        } while (cut_suffix(&shorter));
+        } while (price_name_cut_suffix(&shorter));
         if (slice_ends(name, SLICE(":free")) &&
             search_exact(s, provider, SLICE("*:free")))
             return true;
-    } while (cut_prefix(&name, &region));
+    } while (price_name_cut_prefix(&name, &region));
     return false;
 }
 

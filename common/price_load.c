@@ -11,6 +11,7 @@
 
 #include "common/instant.h"
 #include "common/json.h"
+#include "common/price_build.h"
 
 const struct price_key price_keys[] = {
     { "input", USAGE_input, 1000000 },
@@ -40,19 +41,13 @@ const struct price_key price_keys[] = {
 };
 const unsigned price_keys_n = sizeof price_keys / sizeof *price_keys;
 
-/* A growing array of items of one size, behind one pointer. */
-struct list {
-    void *at;
-    uint32_t n, cap;
-};
-
 struct loader {
     yaml_parser_t parser;
     yaml_event_t event;
     bool has_event;
     const char *file;
-    struct buf *why, text;
-    struct list provider, model, row, value, region, name;
+    struct buf *why;
+    struct price_build b;
     enum status st;
 };
 
@@ -87,6 +82,8 @@ static yaml_event_type_t next(struct loader *l)
     if (l->has_event)
         yaml_event_delete(&l->event);
     l->has_event = false;
+    if (!l->st)
+        l->st = l->b.st;
     if (l->st)
         return YAML_NO_EVENT;
     if (!yaml_parser_parse(&l->parser, &l->event)) {
@@ -153,68 +150,9 @@ static bool expect(struct loader *l, yaml_event_type_t type, const char *what)
 
 /* --- building --------------------------------------------------------------------- */
 
-/* Room for one more item, zeroed; the latest is at the end. NULL: out of memory. */
-static void *push(struct loader *l, struct list *list, size_t size)
-{
-    if (list->n == list->cap) {
-        uint32_t cap = list->cap ? list->cap * 2 : 64;
-        void *at = realloc(list->at, cap * size);
-        if (!at) {
-            l->st = ST_NOMEM;
-            return NULL;
-        }
-        list->at = at;
-        list->cap = cap;
-    }
-    void *item = (char *)list->at + list->n++ * size;
-    return memset(item, 0, size);
-}
-
-/* Offset of a copy of `s` in the text, lower case if `fold`. */
-static uint32_t keep(struct loader *l, struct slice s, bool fold)
-{
-    if (s.n == 0)
-        return 0;
-    uint32_t at = (uint32_t)l->text.n;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        buf_addc(&l->text, fold && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
-    }
-    buf_addc(&l->text, '\0');
-    if (l->text.st)
-        l->st = ST_NOMEM;
-    return at;
-}
-
-static struct price_model *model_last(struct loader *l)
-{
-    return (struct price_model *)l->model.at + l->model.n - 1;
-}
-
-/* The provider of that name, made when it is new: others may name it first. */
-static unsigned provider_intern(struct loader *l, struct slice name)
-{
-    struct price_provider *p = l->provider.at;
-    for (unsigned i = 0; i < l->provider.n; i++)
-        if (slice_ieq(slice_str(l->text.p + p[i].name), name))
-            return i;
-    if (l->provider.n >= 1000) {
-        FAIL(l, "more than 1,000 providers");
-        return PRICE_NONE;
-    }
-    uint32_t at = keep(l, name, true);
-    p = push(l, &l->provider, sizeof *p);
-    if (!p)
-        return PRICE_NONE;
-    p->name = at;
-    p->defaults = PRICE_NONE;
-    memset(p->same_as, 0xff, sizeof p->same_as);
-    return l->provider.n - 1;
-}
-
 static void name_add(struct loader *l, struct slice name, unsigned provider)
 {
-    if (l->name.n >= PRICE_NONE - 1 || l->model.n >= PRICE_NONE - 1) {
+    if (l->b.name.n >= PRICE_NONE - 1 || l->b.model.n >= PRICE_NONE - 1) {
         FAIL(l, "more than %d names", PRICE_NONE - 1);
         return;
     }
@@ -222,10 +160,10 @@ static void name_add(struct loader *l, struct slice name, unsigned provider)
         FAIL(l, "a model's name must have 1 to %d characters", PRICE_NAME_MAX);
         return;
     }
-    uint32_t at = keep(l, name, true);
-    struct price_name *n = push(l, &l->name, sizeof *n);
+    uint32_t at = price_build_text(&l->b, name, true);
+    struct price_name *n = price_build_push(&l->b, &l->b.name, sizeof *n);
     if (n)
-        *n = (struct price_name){ at, (uint16_t)provider, (uint16_t)(l->model.n - 1) };
+        *n = (struct price_name){ at, (uint16_t)provider, (uint16_t)(l->b.model.n - 1) };
 }
 
 /* --- values ----------------------------------------------------------------------- */
@@ -315,22 +253,24 @@ static void draft_add(struct loader *l, struct draft *d, const struct price_key 
 /* Append the row unless another of the model has its day, tier and threshold. */
 static void draft_keep(struct loader *l, struct draft *d)
 {
-    const struct price_row *rows = l->row.at;
-    for (uint32_t i = model_last(l)->row; i < l->row.n; i++)
+    const struct price_row *rows = l->b.row.at;
+    if (l->b.st)
+        return;
+    for (uint32_t i = price_build_model(&l->b)->row; i < l->b.row.n; i++)
         if (rows[i].day == d->row.day && rows[i].above == d->row.above &&
-            strcmp(l->text.p + rows[i].tier, l->text.p + d->row.tier) == 0) {
+            strcmp(l->b.text.p + rows[i].tier, l->b.text.p + d->row.tier) == 0) {
             fail_at(l, d->row.line, "the same day, tier and threshold as in line %u",
                     rows[i].line);
             return;
         }
-    d->row.value = l->value.n;
+    d->row.value = l->b.value.n;
     d->row.n_values = d->n;
     for (unsigned i = 0; i < d->n; i++) {
-        struct price_value *v = push(l, &l->value, sizeof *v);
+        struct price_value *v = price_build_push(&l->b, &l->b.value, sizeof *v);
         if (v)
             *v = d->value[i];
     }
-    struct price_row *row = push(l, &l->row, sizeof *row);
+    struct price_row *row = price_build_push(&l->b, &l->b.row, sizeof *row);
     if (row)
         *row = d->row;
 }
@@ -363,7 +303,7 @@ static void load_tiers(struct loader *l, const struct draft *base)
         return;
     while (next_key(l, key)) {
         struct draft d = { .row = base->row, .dated = true };
-        d.row.tier = keep(l, slice_str(key), true);
+        d.row.tier = price_build_text(&l->b, slice_str(key), true);
         yaml_event_type_t type = next(l);
         if (type == YAML_MAPPING_START_EVENT) {
             load_row(l, &d);
@@ -396,7 +336,7 @@ static void load_row_key(struct loader *l, struct draft *d, const char *key)
             return;
         }
     if (slice_eq(k, SLICE("source")) && expect(l, YAML_SCALAR_EVENT, "a note"))
-        d->row.source = keep(l, slice_trim(scalar(l)), false);
+        d->row.source = price_build_text(&l->b, slice_trim(scalar(l)), false);
     else if (slice_eq(k, SLICE("discount")) && standard && !d->row.ppm)
         load_discount(l, &d->row.ppm);
     else if (slice_eq(k, SLICE("above")) && d->row.above == 0)
@@ -411,7 +351,7 @@ static void load_row_key(struct loader *l, struct draft *d, const char *key)
 static void load_row(struct loader *l, struct draft *d)
 {
     char key[PRICE_NAME_MAX + 1];
-    uint32_t rows = l->row.n;
+    uint32_t rows = l->b.row.n;
     d->row.line = (uint32_t)line_of(l);
     while (next_key(l, key))
         load_row_key(l, d, key);
@@ -421,7 +361,7 @@ static void load_row(struct loader *l, struct draft *d)
         fail_at(l, d->row.line, "a price without its date ('from')");
     else if (d->row.ppm && d->n)
         fail_at(l, d->row.line, "either a discount or prices, not both");
-    else if (d->n == 0 && d->row.ppm == 0 && l->row.n == rows)
+    else if (d->n == 0 && d->row.ppm == 0 && l->b.row.n == rows)
         fail_at(l, d->row.line, "a row without a price");
     else
         draft_keep(l, d);
@@ -438,15 +378,15 @@ static int row_order(const void *a, const void *b)
 /* prices: [{from: …}, …] of the model made last; dates must ascend. */
 static void load_prices(struct loader *l)
 {
-    uint32_t first = l->row.n;
+    uint32_t first = l->b.row.n;
     int32_t last = INT32_MIN;
     if (!expect(l, YAML_SEQUENCE_START_EVENT, "a list of dated prices"))
         return;
-    if (model_last(l)->n_rows) {
+    if (price_build_model(&l->b)->n_rows) {
         FAIL(l, "'prices' stands here twice");
         return;
     }
-    model_last(l)->row = first;
+    price_build_model(&l->b)->row = first;
     for (yaml_event_type_t t; (t = next(l)) != YAML_SEQUENCE_END_EVENT && !l->st;) {
         struct draft d = { .n = 0 };
         if (t != YAML_MAPPING_START_EVENT) {
@@ -458,9 +398,9 @@ static void load_prices(struct loader *l)
             fail_at(l, d.row.line, "dates must ascend, each once");
         last = d.row.day;
     }
-    model_last(l)->n_rows = l->row.n - first;
-    if (!l->st && l->row.n > first)
-        qsort((struct price_row *)l->row.at + first, l->row.n - first,
+    price_build_model(&l->b)->n_rows = l->b.row.n - first;
+    if (!l->st && l->b.row.n > first)
+        qsort((struct price_row *)l->b.row.at + first, l->b.row.n - first,
               sizeof(struct price_row), row_order);
 }
 
@@ -490,31 +430,31 @@ static void load_regions(struct loader *l)
     struct price_region r;
     if (!expect(l, YAML_MAPPING_START_EVENT, "regions, each with a factor"))
         return;
-    if (model_last(l)->n_regions) {
+    if (price_build_model(&l->b)->n_regions) {
         FAIL(l, "'regions' stands here twice");
         return;
     }
-    model_last(l)->region = l->region.n;
+    price_build_model(&l->b)->region = l->b.region.n;
     while (next_key(l, key)) {
-        r.name = keep(l, slice_str(key), true);
+        r.name = price_build_text(&l->b, slice_str(key), true);
         if (!expect(l, YAML_SCALAR_EVENT, "a factor") || !factor(l, &r.ppm))
             return;
-        struct price_region *at = push(l, &l->region, sizeof *at);
+        struct price_region *at = price_build_push(&l->b, &l->b.region, sizeof *at);
         if (at)
             *at = r;
-        model_last(l)->n_regions++;
+        price_build_model(&l->b)->n_regions++;
     }
 }
 
 static bool model_add(struct loader *l, unsigned provider, const char *name)
 {
-    struct price_model *m = push(l, &l->model, sizeof *m);
+    struct price_model *m = price_build_push(&l->b, &l->b.model, sizeof *m);
     if (!m)
         return false;
     m->provider = (uint16_t)provider;
     m->line = (uint32_t)line_of(l);
-    m->row = l->row.n;
-    m->name = keep(l, slice_str(name), true);
+    m->row = l->b.row.n;
+    m->name = price_build_text(&l->b, slice_str(name), true);
     name_add(l, slice_str(name), provider);
     return l->st == ST_OK;
 }
@@ -536,14 +476,14 @@ static void load_model(struct loader *l, unsigned provider, const char *name)
             FAIL(l, "unknown key '%s' of a model; aliases, regions, prices are known",
                  key);
     }
-    if (!l->st && model_last(l)->n_rows == 0)
-        fail_at(l, model_last(l)->line, "'%s' has no prices", name);
+    if (!l->st && price_build_model(&l->b)->n_rows == 0)
+        fail_at(l, price_build_model(&l->b)->line, "'%s' has no prices", name);
 }
 
 static void same_as_add(struct loader *l, struct slice name, unsigned provider)
 {
-    unsigned other = provider_intern(l, name);
-    struct price_provider *p = (struct price_provider *)l->provider.at + provider;
+    unsigned other = price_build_provider(&l->b, name);
+    struct price_provider *p = (struct price_provider *)l->b.provider.at + provider;
     for (unsigned i = 0; i < PRICE_SAME_AS_MAX && !l->st; i++)
         if (p->same_as[i] == PRICE_NONE) {
             p->same_as[i] = (uint16_t)other;
@@ -565,7 +505,7 @@ static void load_models(struct loader *l, unsigned provider)
 static void load_provider(struct loader *l, const char *name)
 {
     char key[PRICE_NAME_MAX + 1];
-    unsigned provider = provider_intern(l, slice_str(name));
+    unsigned provider = price_build_provider(&l->b, slice_str(name));
     if (!expect(l, YAML_MAPPING_START_EVENT,
                 "same_as, prices and models of the provider"))
         return;
@@ -577,8 +517,8 @@ static void load_provider(struct loader *l, const char *name)
         } else if (strcmp(key, "prices") == 0) {
             if (!model_add(l, provider, "*"))
                 return;
-            struct price_provider *p = l->provider.at;
-            p[provider].defaults = (uint16_t)(l->model.n - 1);
+            struct price_provider *p = l->b.provider.at;
+            p[provider].defaults = (uint16_t)(l->b.model.n - 1);
             load_prices(l);
         } else {
             FAIL(l, "unknown key '%s' of a provider; same_as, prices, models are known",
@@ -609,78 +549,6 @@ static void load_book(struct loader *l)
         expect(l, YAML_STREAM_END_EVENT, "only one document");
 }
 
-/* --- from lists to tables --------------------------------------------------------- */
-
-/* Names into the hash; the second of a name is an error. */
-static void fill_slots(struct loader *l, uint16_t *slot, uint32_t n_slots)
-{
-    const struct price_name *names = l->name.at;
-    const struct price_model *models = l->model.at;
-    memset(slot, 0xff, n_slots * sizeof *slot);
-    for (uint32_t i = 0; i < l->name.n; i++) {
-        struct slice name = slice_str(l->text.p + names[i].name);
-        uint32_t at = (uint32_t)price_name_hash(names[i].provider, name) & (n_slots - 1);
-        for (; slot[at] != PRICE_NONE; at = (at + 1) & (n_slots - 1)) {
-            const struct price_name *other = &names[slot[at]];
-            if (other->provider == names[i].provider &&
-                slice_eq(slice_str(l->text.p + other->name), name)) {
-                fail_at(l, models[names[i].model].line,
-                        "'%.*s' is already a name of the model in line %u",
-                        SLICE_FMT(slice_head(name, 80)), models[other->model].line);
-                return;
-            }
-        }
-        slot[at] = (uint16_t)i;
-    }
-}
-
-/* A copy of the list in the arena; NULL and ST_NOMEM at its ceiling. */
-static const void *settle(struct loader *l, struct arena *a, const struct list *list,
-                          size_t size)
-{
-    void *at = arena_alloc(a, (list->n ? list->n : 1) * size);
-    if (!at)
-        l->st = ST_NOMEM;
-    else if (list->n)
-        memcpy(at, list->at, list->n * size);
-    return at;
-}
-
-static void make_tables(struct loader *l, struct arena *a, struct price_tables *t)
-{
-    uint32_t n_slots = 16;
-    while (n_slots < l->name.n * 2)
-        n_slots *= 2;
-    uint16_t *slot = arena_alloc(a, n_slots * sizeof *slot);
-    struct list text = { l->text.p, (uint32_t)l->text.n, 0 };
-    if (!slot) {
-        l->st = ST_NOMEM;
-        return;
-    }
-    fill_slots(l, slot, n_slots);
-    *t = (struct price_tables){
-        .file = arena_dup(a, slice_str(l->file)).p,
-        .text = settle(l, a, &text, 1),
-        .provider = settle(l, a, &l->provider, sizeof(struct price_provider)),
-        .model = settle(l, a, &l->model, sizeof(struct price_model)),
-        .row = settle(l, a, &l->row, sizeof(struct price_row)),
-        .value = settle(l, a, &l->value, sizeof(struct price_value)),
-        .region = settle(l, a, &l->region, sizeof(struct price_region)),
-        .name = settle(l, a, &l->name, sizeof(struct price_name)),
-        .slot = slot,
-        .n_text = text.n,
-        .n_providers = l->provider.n,
-        .n_models = l->model.n,
-        .n_rows = l->row.n,
-        .n_values = l->value.n,
-        .n_regions = l->region.n,
-        .n_names = l->name.n,
-        .n_slots = n_slots,
-    };
-    if (!t->file)
-        l->st = ST_NOMEM;
-}
-
 enum status price_tables_parse(struct slice text, const char *file, struct arena *a,
                                struct price_tables *out, struct buf *why)
 {
@@ -690,23 +558,16 @@ enum status price_tables_parse(struct slice text, const char *file, struct arena
         return ST_NOMEM;
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)(text.n ? text.p : ""),
                                  text.n);
-    buf_addc(&l.text, '\0'); /* offset 0 is "" */
     load_book(&l);
     if (!l.st)
-        make_tables(&l, a, out);
-    if (l.st)
-        *out = (struct price_tables){ 0 };
+        l.st = l.b.st;
+    if (!l.st)
+        l.st = price_build_finish(&l.b, file, a, out, why);
     if (l.st == ST_NOMEM)
         buf_addf(why, "%s: out of memory", file);
     if (l.has_event)
         yaml_event_delete(&l.event);
     yaml_parser_delete(&l.parser);
-    free(l.provider.at);
-    free(l.model.at);
-    free(l.row.at);
-    free(l.value.at);
-    free(l.region.at);
-    free(l.name.at);
-    buf_release(&l.text);
+    price_build_release(&l.b);
     return l.st;
 }
