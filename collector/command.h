@@ -11,7 +11,7 @@
 typedef int command_fn(int argc, char **argv);
 
 command_fn cmd_serve, cmd_token, cmd_project, cmd_forecast, cmd_report, cmd_export,
-    cmd_check;
+    cmd_check, cmd_prices;
 
 /* An option: "--name VALUE", or "--name" alone when `flag` is set. */
 struct command_option {

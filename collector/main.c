@@ -14,6 +14,7 @@ static const struct {
     { "forecast", cmd_forecast, "forecast series of a CSV file, with intervals" },
     { "report", cmd_report,
       "usage, cost and breakeven of the last days, for a terminal" },
+    { "prices", cmd_prices, "look into the price book, check it, import price lists" },
     { "export", cmd_export, "usage and cost as JSON or CSV" },
     { "check", cmd_check, "check a configuration; --help-config lists its keys" },
 };

@@ -65,6 +65,12 @@ static int32_t day_of(int64_t seconds)
     return day < INT32_MIN ? INT32_MIN : day > INT32_MAX ? INT32_MAX : (int32_t)day;
 }
 
+/* The threshold that every input of the query's bucket exceeds. */
+static uint64_t context_of(const struct price_query *q)
+{
+    return usage_context_from[q->context < USAGE_CONTEXTS ? q->context : 0];
+}
+
 /* First row of the newest group of rows in force on `day`, or NULL. */
 static const struct price_row *rows_at(const struct price_tables *t,
                                        const struct price_model *m, int32_t day)
@@ -188,19 +194,34 @@ static bool tier_standard(struct slice tier)
     return tier.n == 0;
 }
 
+/* The row of the provider's defaults in one of the books, or NULL. */
+static const struct price_row *default_row(const struct price_tables *t,
+                                           struct slice provider, struct slice tier,
+                                           int32_t day)
+{
+    unsigned at = price_provider_find(t, provider);
+    if (at == PRICE_NONE || t->provider[at].defaults == PRICE_NONE)
+        return NULL;
+    const struct price_model *d = &t->model[t->provider[at].defaults];
+    return row_variant(t, d, rows_at(t, d, day), tier, 0);
+}
+
 /*
  * The service tier on top of the standard price: a factor, or prices of its own. Above a
  * context threshold a tier needs its own price there: some are not sold in that range.
  */
-static void apply_tier(const struct price_tables *t, const struct price_model *m,
-                       const struct price_row *group, struct slice tier, uint64_t context,
+static void apply_tier(const struct price_book *b, const struct search *s,
+                       const struct price_row *group, const struct price_query *q,
                        struct price *out)
 {
-    const struct price_row *row = row_variant(t, m, group, tier, context);
-    const struct price_provider *p = &t->provider[m->provider];
-    if (!row && p->defaults != PRICE_NONE) {
-        const struct price_model *d = &t->model[p->defaults];
-        row = row_variant(t, d, rows_at(t, d, group->day), tier, 0);
+    const struct price_tables *t = s->t;
+    const struct price_row *row = row_variant(t, s->model, group, q->tier, context_of(q));
+    struct slice provider = slice_str(out->provider);
+    if (!row)
+        row = default_row(t, provider, q->tier, s->day);
+    if (!row) {
+        t = &b->prices;
+        row = default_row(t, provider, q->tier, s->day);
     }
     out->tier_known = row && (row->ppm || row->above == out->above);
     if (!out->tier_known)
@@ -211,7 +232,7 @@ static void apply_tier(const struct price_tables *t, const struct price_model *m
         return;
     }
     if (row->above)
-        overlay(out, t, row_variant(t, m, group, tier, 0));
+        overlay(out, t, row_variant(t, s->model, group, q->tier, 0));
     overlay(out, t, row);
 }
 
@@ -253,35 +274,33 @@ static void fall_back(struct price *out)
     }
 }
 
-static void resolve(const struct search *s, const struct price_query *q,
-                    struct price *out)
+static void resolve(const struct price_book *b, const struct search *s,
+                    const struct price_query *q, struct price *out)
 {
     const struct price_tables *t = s->t;
     const struct price_model *m = s->model;
-    const struct price_provider *p = &t->provider[m->provider];
     const struct price_row *group = rows_at(t, m, s->day);
-    uint64_t context = usage_context_from[q->context < USAGE_CONTEXTS ? q->context : 0];
+    struct slice provider = text_at(t, t->provider[m->provider].name);
 
     memset(out, 0, sizeof *out);
-    out->provider = t->text + p->name;
+    out->provider = provider.p;
     out->model = t->text + m->name;
     out->effective = (int64_t)group->day * 86400;
     out->line = group->line;
     out->ppm = PRICE_PPM;
     out->tier = "";
-    if (p->defaults != PRICE_NONE) {
-        const struct price_model *d = &t->model[p->defaults];
-        overlay(out, t, row_variant(t, d, rows_at(t, d, s->day), SLICE(""), 0));
-    }
+    overlay(out, &b->prices, default_row(&b->prices, provider, SLICE(""), s->day));
+    if (t != &b->prices)
+        overlay(out, t, default_row(t, provider, SLICE(""), s->day));
     overlay(out, t, row_variant(t, m, group, SLICE(""), 0));
-    const struct price_row *big = row_variant(t, m, group, SLICE(""), context);
+    const struct price_row *big = row_variant(t, m, group, SLICE(""), context_of(q));
     if (big && big->above) {
         overlay(out, t, big);
         out->above = big->above;
     }
     out->tier_known = true;
     if (!tier_standard(q->tier))
-        apply_tier(t, m, group, q->tier, context, out);
+        apply_tier(b, s, group, q, out);
     apply_region(t, m, s->region, out);
     fall_back(out);
 }
@@ -326,14 +345,14 @@ bool price_find(const struct price_book *b, const struct price_query *q,
 
     if (b->over.n_models && search_all(&s, q->provider, name) &&
         !rows_at(&b->over, s.model, s.day)->ppm) {
-        resolve(&s, q, out);
+        resolve(b, &s, q, out);
         out->own = true;
         return true;
     }
     s = (struct search){ &b->prices, q->region, day_of(q->day), NULL };
     if (!search_all(&s, q->provider, name))
         return false;
-    resolve(&s, q, out);
+    resolve(b, &s, q, out);
     if (b->over.n_models) {
         uint32_t ppm = discount_ppm(b, q, name, s.day);
         if (ppm != PRICE_PPM)

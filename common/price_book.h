@@ -78,6 +78,7 @@ struct price_tables {
     const struct price_region *region;
     const struct price_name *name;
     const uint16_t *slot; /* open-addressing hash -> name; PRICE_NONE: empty */
+    int32_t checked;      /* day the whole book was last looked over; 0: not told */
     uint32_t n_text, n_providers, n_models, n_rows, n_values, n_regions, n_names, n_slots;
 };
 

@@ -114,6 +114,7 @@ enum status price_build_finish(struct price_build *b, const char *file, struct a
         .region = settle(a, b->region.at, b->region.n, sizeof *t.region),
         .name = settle(a, b->name.at, b->name.n, sizeof *t.name),
         .slot = slot,
+        .checked = b->checked,
         .n_text = (uint32_t)b->text.n,
         .n_providers = b->provider.n,
         .n_models = b->model.n,

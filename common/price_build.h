@@ -17,6 +17,7 @@ struct price_list {
 struct price_build {
     struct buf text;
     struct price_list provider, model, row, value, region, name;
+    int32_t checked;
     enum status st;
 };
 

@@ -80,6 +80,7 @@ static void print_tables(const struct price_tables *t)
     printf(
         "const struct price_tables price_builtin = {\n"
         "\"config/prices.yaml\", text, provider, model, row, value, region, name, slot,\n"
+        "%" PRId32 ",\n"
         "%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32
         ",%" PRIu32 "};\n",
         t->n_text, t->n_providers, t->n_models, t->n_rows, t->n_values, t->n_regions,

@@ -536,8 +536,12 @@ static void load_book(struct loader *l)
         return;
     while (next_key(l, key)) {
         char name[PRICE_NAME_MAX + 1];
+        if (strcmp(key, "checked") == 0) {
+            load_day(l, &l->b.checked);
+            continue;
+        }
         if (strcmp(key, "providers") != 0) {
-            FAIL(l, "unknown key '%s'; a book has 'providers'", key);
+            FAIL(l, "unknown key '%s'; a book has 'checked' and 'providers'", key);
             return;
         }
         if (!expect(l, YAML_MAPPING_START_EVENT, "providers by name"))
