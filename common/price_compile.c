@@ -80,11 +80,10 @@ static void print_tables(const struct price_tables *t)
     printf(
         "const struct price_tables price_builtin = {\n"
         "\"config/prices.yaml\", text, provider, model, row, value, region, name, slot,\n"
-        "%" PRId32 ",\n"
-        "%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32
-        ",%" PRIu32 "};\n",
-        t->n_text, t->n_providers, t->n_models, t->n_rows, t->n_values, t->n_regions,
-        t->n_names, t->n_slots);
+        "%" PRId32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32
+        ",%" PRIu32 ",%" PRIu32 "};\n",
+        t->checked, t->n_text, t->n_providers, t->n_models, t->n_rows, t->n_values,
+        t->n_regions, t->n_names, t->n_slots);
 }
 
 int main(int argc, char **argv)
