@@ -55,7 +55,7 @@ build() {
     local preset=$1 log=build/$1.log
     shift
     mkdir -p build
-    if cmake --preset "$preset" -DBREAKEVEN_WERROR=ON >"$log" 2>&1 &&
+    if cmake --preset "$preset" -DBREAKEVEN_WERROR=ON -DBREAKEVEN_TESTS=ON >"$log" 2>&1 &&
         cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} >>"$log" 2>&1; then
         return 0
     fi
@@ -73,6 +73,7 @@ run() {
     [ -s "$report" ] || { [ -n "$only" ] || fail "$1: ctest wrote no report"; return; }
     local bad skip total
     total=$(grep -c '<testcase ' "$report")
+    [ "$total" -gt 0 ] || [ -n "$only" ] || fail "$1: no test was run"
     bad=$(grep -c 'status="fail"' "$report")
     skip=$(grep -cE 'status="(notrun|disabled)"' "$report")
     while read -r name; do broken+=("$1: $name"); done < <(
