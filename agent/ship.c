@@ -63,8 +63,7 @@ struct ship_step ship_next(const struct ship *s, int64_t now_ms, bool waiting)
     return step;
 }
 
-/* --- Judging answers ------------------------------------------------------------------
- */
+/* --- Judging answers --------------------------------------------------------------- */
 
 static void set_health(struct ship *s, struct ship_verdict *v, enum ship_health h)
 {
@@ -212,8 +211,7 @@ struct ship_verdict ship_answered(struct ship *s, int64_t now_ms, uint64_t rando
     return v;
 }
 
-/* --- Wire
- * ------------------------------------------------------------------------------- */
+/* --- Wire ------------------------------------------------------------------------ */
 
 int64_t ship_retry_after(struct slice value, int64_t now_s)
 {

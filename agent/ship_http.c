@@ -24,8 +24,7 @@ struct ship_http {
     struct buf said;
 };
 
-/* --- Set up
- * ----------------------------------------------------------------------------- */
+/* --- Set up ---------------------------------------------------------------------- */
 
 static bool printable(struct slice s)
 {
@@ -180,8 +179,7 @@ void ship_http_free(struct ship_http *h)
     free(h);
 }
 
-/* --- A request
- * -------------------------------------------------------------------------- */
+/* --- A request ------------------------------------------------------------------- */
 
 static enum status write_all(int fd, struct slice s)
 {
@@ -294,8 +292,7 @@ int64_t ship_http_deadline_ms(const struct ship_http *h)
     return h->fd >= 0 ? h->deadline_ms : INT64_MAX;
 }
 
-/* --- Its answer
- * ------------------------------------------------------------------------- */
+/* --- Its answer ------------------------------------------------------------------ */
 
 static void take_field(void *arg, struct slice name, struct slice value)
 {

@@ -87,8 +87,7 @@ enum status spool_put_dedup(struct spool *s, uint64_t hash, int64_t hour,
 /* A small named value (keys of fingerprints, calibration); replaces. */
 enum status spool_put_value(struct spool *s, const char *name, struct slice value);
 
-/* --- Reading back, outside a transaction ----------------------------------------------
- */
+/* --- Reading back, outside a transaction ------------------------------------------- */
 
 /* Slices live during the call. The callback must not use the spool. */
 typedef void spool_position_fn(void *arg, const struct spool_position *p);
@@ -99,8 +98,7 @@ enum status spool_load_dedup(struct spool *s, spool_dedup_fn *each, void *arg);
 /* Appends the value to `out`; ST_NOT_FOUND when it was never put. */
 enum status spool_get_value(struct spool *s, const char *name, struct buf *out);
 
-/* --- Shipping -------------------------------------------------------------------------
- */
+/* --- Shipping ---------------------------------------------------------------------- */
 
 /* Rows of one batch: every waiting row with first_ver <= ver <= last_ver. */
 struct spool_batch {
@@ -127,8 +125,7 @@ enum status spool_next_batch(struct spool *s, size_t max_rows, size_t max_bytes,
 enum status spool_ack(struct spool *s, const struct spool_batch *batch);
 enum status spool_refuse(struct spool *s, const struct spool_batch *batch);
 
-/* --- Care ----------------------------------------------------------------------------
- */
+/* --- Care -------------------------------------------------------------------------- */
 
 /*
  * Call about once an hour, and on ST_FULL: acknowledged rows and dedup entries beyond

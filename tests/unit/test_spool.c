@@ -70,8 +70,7 @@ static void add_one(struct fixture *f, struct spool *s, unsigned hour, unsigned 
     world_truth(f->w, hour, series, 10);
 }
 
-/* --- Plain use
- * -------------------------------------------------------------------------- */
+/* --- Plain use ------------------------------------------------------------------- */
 
 static void see_position(void *arg, const struct spool_position *p)
 {
@@ -282,8 +281,7 @@ static void test_dedup_is_bounded_by_number_and_age(void **state)
     buf_release(&seen);
 }
 
-/* --- A random life against the model
- * -------------------------------------------------------- */
+/* --- A random life against the model --------------------------------------------- */
 
 static void ship_randomly(struct fixture *f, struct spool *s, uint64_t *random)
 {
@@ -350,8 +348,7 @@ static void test_random_lives_lose_and_double_nothing(void **state)
     spool_close(s);
 }
 
-/* --- Killed at every file operation
- * ---------------------------------------------------------- */
+/* --- Killed at every file operation ---------------------------------------------- */
 
 /* What the agent tells the outside; `batch` goes to the collector before the ack. */
 struct outside {
@@ -569,8 +566,7 @@ static void overwrite(const char *path, off_t at, const char *with, size_t n)
     close(fd);
 }
 
-/* --- A damaged log: the newest transactions are gone, shipped or not
- * -------------------------- */
+/* --- A damaged log: the newest transactions are gone, shipped or not ------------- */
 
 /* Calls *at .. to of one series; a batch of them is one change of the total. */
 static void commit_until(struct spool *s, uint64_t *at, uint64_t to)
@@ -651,8 +647,7 @@ static void test_a_log_that_lost_its_end_is_read_again(void **state)
     assert_in_range(back, 5, 11);
 }
 
-/* --- Errors at every file operation
- * ------------------------------------------------------------ */
+/* --- Errors at every file operation ---------------------------------------------- */
 
 static void note_opened(struct outside *o, uint64_t at)
 {
@@ -701,8 +696,7 @@ static void test_errors_at_every_operation_cost_nothing(void **state)
     spool_close(s);
 }
 
-/* --- Full
- * ----------------------------------------------------------------------------------- */
+/* --- Full ------------------------------------------------------------------------ */
 
 static enum status fill_once(struct spool *s, uint64_t i)
 {
@@ -791,8 +785,7 @@ static void test_a_full_disk_is_survived(void **state)
     assert_int_equal(WEXITSTATUS(wstatus), 0);
 }
 
-/* --- Refusals
- * ---------------------------------------------------------------------------------- */
+/* --- Refusals -------------------------------------------------------------------- */
 
 static enum status try_open(const struct fixture *f, bool replace)
 {
