@@ -5,6 +5,7 @@
 #ifndef BREAKEVEN_ENGINE_H
 #define BREAKEVEN_ENGINE_H
 
+#include "agent/estimate.h"
 #include "agent/extract.h"
 #include "agent/provider.h"
 #include "agent/raw.h"
@@ -33,6 +34,7 @@ struct extract {
     struct frame *frame; /* ENGINE_FRAMES of them */
     size_t frames;
     struct exchange *exchange;
+    struct estimate estimate; /* learns from every exchange that reports */
     char model[RAW_TEXT]; /* model of a path, decoded */
     const char *provider; /* the last provider of a record, as spelled and as named */
     char spelled[32];

@@ -52,7 +52,7 @@ struct exchange {
     struct sums sums;
     bool request_json, request_seen, body_seen, event_stream_type, ndjson_type, exception;
     bool token, thread_run, native_chunk;
-    uint32_t searches;
+    uint32_t searches, pieces;
     uint64_t text_out; /* of the reply, parts that repeat others left out */
     uint64_t bytes_up, bytes_down;
     uint16_t status;

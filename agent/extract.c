@@ -61,13 +61,17 @@ static void document_begin(void *arg)
     raw_clear(r, N_X_OUT);
     if (raw_has(r, N_X_IN) && surface_is(e, "gemini.predict"))
         raw_clear(r, N_X_IN);
+    r->flags &= ~(uint32_t)(F_DELTA | F_WHOLE);
     r->searches = 0;
     r->text_out = 0;
+    r->pieces = 0;
 }
 
 /* Text of events that repeat what their deltas said does not count again. */
 static bool repeats(const struct exchange *e, struct slice type)
 {
+    if (slice_eq(type, SLICE("stream-end")))
+        return true;
     if (e->framing == FRAMING_JSON)
         return false;
     return slice_starts(type, SLICE("response.")) && !slice_ends(type, SLICE(".delta"));
@@ -102,7 +106,9 @@ static void document_end(void *arg)
         e->thread_run = run;
     }
     if (!repeats(e, type)) {
-        e->text_out += r->text_out;
+        bool twice = r->flags & F_DELTA && r->flags & F_WHOLE; /* of the same text */
+        e->text_out += twice ? r->text_out / 2 : r->text_out;
+        e->pieces += twice ? (r->pieces + 1) / 2 : r->pieces;
         e->token |= r->text_out > 0;
     }
     if (r->searches > e->searches)
@@ -519,6 +525,64 @@ static void cut_short(struct usage *u, bool usage)
         u->usage_source = SOURCE_PARTIAL;
 }
 
+/* Calls that are billed by tokens, so that tokens can be estimated. */
+static bool by_tokens(const struct exchange *e)
+{
+    static const char *const otherwise[] = {
+        "openai.images", "openai.speech", "openai.transcription",  "mistral.ocr",
+        "bedrock.rag",   "bedrock.agent", "bedrock.invoke_rerank", "cohere.rerank",
+    };
+    for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++)
+        if (surface_is(e, otherwise[i]))
+            return false;
+    return true;
+}
+
+static struct estimate_sample sample_of(const struct exchange *e)
+{
+    return (struct estimate_sample){
+        .sent_bytes = e->request.text_in,
+        .generated_bytes = e->text_out,
+        .pieces = e->pieces,
+        .request_seen = e->request_json,
+        .streamed = e->framing == FRAMING_SSE,
+        .tools = e->reply.flags & F_TOOLS,
+        .no_generation = slice_ends(slice_str(e->hit.surface), SLICE("embeddings")) ||
+                         slice_ends(slice_str(e->hit.surface), SLICE(".embed")) ||
+                         surface_is(e, "gemini.predict"),
+    };
+}
+
+/* A whole reply teaches the estimator; one without its numbers is estimated by it. */
+static void set_quality(struct extract *x, const struct exchange *e, bool usage,
+                        enum extract_end end, struct usage *u)
+{
+    struct estimate_sample s = sample_of(e);
+    bool units = usage_has(u, USAGE_images) || usage_has(u, USAGE_characters) ||
+                 usage_has(u, USAGE_pages) || usage_has(u, USAGE_audio_ms);
+    u->quality = QUALITY_EXACT;
+    if (u->accounting != ACCOUNTING_CALL)
+        return;
+    if (!by_tokens(e)) {
+        u->quality = usage || units ? QUALITY_EXACT : QUALITY_MISSING;
+        return;
+    }
+    if (usage && end == EXTRACT_COMPLETE) {
+        estimate_learn(&x->estimate, u, &s);
+        return;
+    }
+    if (u->outcome == OUTCOME_FAILED || (!s.request_seen && !e->body_seen)) {
+        u->quality = QUALITY_MISSING;
+        return;
+    }
+    if (!usage && raw_has(&e->reply, N_T_OUT)) { /* counts of a server billed by time */
+        usage_set(u, USAGE_output, e->reply.num[N_T_OUT]);
+        if (raw_has(&e->reply, N_T_IN))
+            usage_set(u, USAGE_input, e->reply.num[N_T_IN]);
+    }
+    estimate_fill(&x->estimate, u, &s);
+}
+
 void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
                     usage_fn *emit, void *arg)
 {
@@ -542,8 +606,7 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
         u.usage_source = source_of(e);
     if (end == EXTRACT_ABORTED)
         cut_short(&u, usage);
-    u.quality =
-        u.accounting == ACCOUNTING_CALL && !usage ? QUALITY_MISSING : QUALITY_EXACT;
+    set_quality(x, e, usage, end, &u);
     if (e->hit.accounting != ACCOUNTING_NONE) {
         usage_set(&u, USAGE_bytes_up, e->bytes_up);
         usage_set(&u, USAGE_bytes_down, e->bytes_down);

@@ -3,13 +3,13 @@
 
 #include "agent/dedup.h"
 #include "agent/delta.h"
+#include "agent/lighten.h"
 #include "agent/shipper.h"
 #include "agent/source_stdin.h"
 #include "agent/source_tail.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +28,8 @@ enum {
     RETRY_MS = 2000,         /* after a commit that failed */
     STOP_SHIP_MS = 2000,     /* the last attempt */
     PRUNE_MS = 3600000,
+    LIGHTEN_START_MS = 2000,  /* the start is over */
+    LIGHTEN_MS = 60000,       /* at a wake-up that comes anyway */
     AHEAD_MS = 5 * 60 * 1000, /* a call's clock may be ahead of ours by this */
 };
 
@@ -52,8 +54,8 @@ struct pipeline {
     uint64_t pending;                           /* judged records since the last commit */
     int64_t pending_since_ms, unsaved_since_ms; /* INT64_MAX: none */
     int64_t retry_ms;                           /* no reading before; 0: fine */
-    int64_t prune_ms;
-    enum status stuck; /* why reading stopped */
+    int64_t prune_ms, lighten_ms;               /* next; mono */
+    enum status stuck;                          /* why reading stopped */
     bool once, stop;
 };
 
@@ -262,8 +264,11 @@ static void step(struct pipeline *p)
         commit(p);
     if (p->now.mono_ms >= p->prune_ms) {
         spool_prune(p->spool, p->now.unix_ms / 1000);
-        malloc_trim(0);
         p->prune_ms = p->now.mono_ms + PRUNE_MS;
+    }
+    if (p->now.mono_ms >= p->lighten_ms) {
+        lighten();
+        p->lighten_ms = p->now.mono_ms + LIGHTEN_MS;
     }
     if (p->shipper)
         shipper_step(p->shipper, p->now.mono_ms, p->now.unix_ms);
@@ -476,6 +481,7 @@ enum status pipeline_new(const struct config *c, const char *token, bool once,
     p->now = p->start = read_clocks();
     p->pending_since_ms = p->unsaved_since_ms = INT64_MAX;
     p->prune_ms = p->now.mono_ms + PRUNE_MS;
+    p->lighten_ms = p->now.mono_ms + LIGHTEN_START_MS;
     p->extract = extract_new();
     p->dedup = dedup_new((size_t)c->limits.remembered);
     p->delta = delta_new((size_t)c->limits.series, seed);

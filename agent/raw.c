@@ -134,7 +134,7 @@ void raw_reset(struct raw *r)
     r->have[0] = r->have[1] = 0;
     r->have_str = r->flags = 0;
     r->text_out = r->text_in = 0;
-    r->items = r->searches = 0;
+    r->items = r->searches = r->pieces = 0;
     r->passes = 0;
     r->modality = 0;
     r->modality_tokens = 0;
@@ -253,8 +253,10 @@ bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
     case A_FLAG:
         return false;
     case A_TEXT_OUT:
-        if (type == JSON_STRING)
+        if (type == JSON_STRING) {
             r->text_out += text.n;
+            r->pieces++;
+        }
         return false;
     case A_TEXT_IN:
         if (type == JSON_STRING)

@@ -147,6 +147,9 @@ enum raw_flag {
     F_FEEDBACK = 1 << 15,
     F_AI_SDK = 1 << 16, /* cachedInputTokens and kin: inclusive counts */
     F_NATIVE_CACHE = 1 << 17,
+    F_TOOLS = 1 << 18, /* a tool is called */
+    F_DELTA = 1 << 19, /* a choice with a delta */
+    F_WHOLE = 1 << 20, /* a choice with a whole text or message */
 };
 
 /* A pass of a server-side loop: entry of usage.iterations. */
@@ -170,6 +173,7 @@ struct raw {
     uint32_t flags;
     struct slice str[RAW_STRS];
     uint64_t text_out, text_in; /* bytes of generated and of sent text */
+    uint32_t pieces;            /* of generated text: deltas of a stream */
     uint32_t items;             /* entries of data[], images and the like */
     uint32_t searches;          /* web_search_call items of output[] */
     uint8_t passes;

@@ -54,6 +54,7 @@ static void measure(struct walk *w)
 {
     uint64_t n = w->json.skip_end - w->value_at;
     *w->measured += n > 3 ? n - 3 : 0; /* the colon and the quotes */
+    w->raw->pieces += w->measured == &w->raw->text_out && n > 3;
     w->measured = NULL;
 }
 
@@ -129,6 +130,7 @@ static void on_scalar(struct walk *w, enum json_type type, struct slice text)
     if (type == JSON_STRING && k->action == A_TEXT_OUT && json_depth(&w->json)) {
         /* a text whose quote lay in the next piece */
         w->raw->text_out += text.n;
+        w->raw->pieces += text.n > 0;
         w->raw->flags |= k->see;
     } else if (raw_scalar(w->raw, k, type, text)) {
         keep(w, k);

@@ -53,6 +53,8 @@ bool command_config(const char *path, struct arena *a, struct config *out)
         fprintf(stderr, "breakeven-collector: %s\n",
                 why.n ? buf_cstr(&why) : status_name(st));
     buf_release(&why);
+    if (st != ST_OK)
+        arena_release(a);
     return st == ST_OK;
 }
 

@@ -27,7 +27,8 @@ struct command_option {
 bool command_options(int argc, char **argv, const struct command_option *o, size_t n,
                      int *words);
 
-/* Load the configuration; false: said why on stderr. `a` is initialised here. */
+/* Load the configuration into `a`, initialised here. False: said why on stderr, `a` is
+ * released again. */
 bool command_config(const char *path, struct arena *a, struct config *out);
 
 /* Start of a log at the configured level. */

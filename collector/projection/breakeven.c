@@ -70,19 +70,21 @@ double breakeven_threshold(const struct scenario *s, const struct hosted_load *l
                            double usd_per_call)
 {
     const struct compare c = { s, l, usd_per_call };
-    double least = -advantage(&c, 0);
+    double least = -advantage(&c, 0), lo = 1;
 
     if (usd_per_call <= 0)
         return -1;
-    if (least <= 0)
+    if (least <= 0 && advantage(&c, lo) >= 0)
         return 0;
     /* Below this volume even the API's whole bill is under the fixed cost. */
-    double lo = least / (usd_per_call * BREAKEVEN_MONTH_DAYS), hi = lo;
+    if (least > 0)
+        lo = least / (usd_per_call * BREAKEVEN_MONTH_DAYS);
+    double hi = lo, end = 1e6 * lo;
     /* The staircase may cross more than once: walk up in steps of 1 % to the first. */
     while (advantage(&c, hi) < 0) {
         lo = hi;
         hi *= 1.01;
-        if (hi > 1e6 * least / (usd_per_call * BREAKEVEN_MONTH_DAYS))
+        if (hi > end)
             return -1;
     }
     for (int i = 0; i < 60 && hi > lo; i++) {

@@ -51,7 +51,8 @@ enum status breakeven_compute(const struct breakeven_case *c, struct arena *a,
 
 /*
  * Calls a day at which a month of API costs as much as a month of hosting, today's prices
- * and mix: the smallest such volume. -1: none up to a million times the fixed cost.
+ * and mix: the smallest such volume. -1: none up to a million times the volume at which
+ * the bill reaches the fixed cost.
  */
 double breakeven_threshold(const struct scenario *s, const struct hosted_load *l,
                            double usd_per_call);

@@ -1,7 +1,7 @@
 # Golden tests: recorded exchanges against an independent oracle. They skip themselves
 # where the corpus is not at hand (BREAKEVEN_CORPUS, default ../shared/data).
 pkg_check_modules(brotlidec REQUIRED IMPORTED_TARGET libbrotlidec)
-foreach(golden exchanges records)
+foreach(golden estimate exchanges records)
   add_executable(golden_${golden} ${CMAKE_SOURCE_DIR}/tests/golden/golden_${golden}.c
     ${CMAKE_SOURCE_DIR}/tests/golden/corpus.c ${CMAKE_SOURCE_DIR}/tests/golden/verdict.c)
   target_link_libraries(golden_${golden} PRIVATE agent_core PkgConfig::cmocka

@@ -36,9 +36,10 @@ class Collector:
         words = ["token", "add", "--name", name, "--scopes", scopes, "--quiet"]
         return self.command(*words, *(["--agents", agents] if agents else [])).stdout.strip()
 
-    def start(self):
+    def start(self, under=()):
+        """`under`: words of a tracer in front of the program."""
         log = open(self.log_path, "a")
-        self.process = subprocess.Popen([self.binary, "serve", "--config", self.yaml],
+        self.process = subprocess.Popen([*under, self.binary, "serve", "--config", self.yaml],
                                         stdout=log, stderr=log)
         log.close()
         for _ in range(1000):
@@ -57,6 +58,18 @@ class Collector:
             code = self.process.wait(timeout=60)
             self.process = None
             return code
+
+    def stop_traced(self):
+        """Kill the program under a tracer, then wait for both."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        try:
+            with open(children) as f:
+                for pid in f.read().split():
+                    os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pass
+        self.process.wait(timeout=60)
+        self.process = None
 
     def close(self):
         if self.process:

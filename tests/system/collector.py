@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import unittest
+import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from collector import Collector, batch, bearer, header, row, this_hour  # noqa: E402
@@ -379,6 +380,99 @@ class FullDisk(unittest.TestCase):
         self.assertEqual(db.execute("pragma integrity_check").fetchone()[0], "ok")
         db.close()
         self.assertNotIn("Sanitizer", c.log())
+
+
+class Faults(unittest.TestCase):
+    """Death and errors at every sync of the store: what was acknowledged is there."""
+
+    def setUp(self):
+        if not shutil.which("strace"):
+            self.skipTest("needs strace")
+
+    def send(self, c, token, most):
+        """Batches until the collector is gone; acknowledged versions by hour."""
+        acked, answers = {}, []
+        for i in range(most):
+            try:
+                answers.append(c.post(batch(header(), row(this_hour() - 3600 * (i % 7), i + 1,
+                                                          i + 1)), token)[0])
+            except OSError:
+                break
+            if answers[-1] == 200:
+                acked[i % 7] = i + 1
+        return acked, answers
+
+    def run_with(self, inject, most=30):
+        c = Collector(BINARY)
+        try:
+            token = c.token("a", agents="*")
+            try:
+                c.start(["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                         "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:" + inject])
+            except RuntimeError:
+                acked, answers = {}, []
+            else:
+                acked, answers = self.send(c, token, most)
+            c.stop_traced()
+            c.start()
+            now = this_hour()
+            db = sqlite3.connect(os.path.join(c.data_dir, "breakeven.db"))
+            got = {(now - h) // 3600: n for h, n in db.execute("select hour, calls from "
+                                                               "usage_hour")}
+            for hour, ver in acked.items():
+                self.assertGreaterEqual(got.get(hour, 0), ver, inject)
+            days = db.execute("select coalesce(sum(calls), 0) from usage_day").fetchone()[0]
+            self.assertEqual(days, sum(got.values()))
+            self.assertEqual(db.execute("pragma integrity_check").fetchone()[0], "ok")
+            db.close()
+            self.assertEqual(c.stop(), 0)
+            return answers
+        finally:
+            c.close()
+
+    def test_killed_at_every_sync(self):
+        for n in range(1, 16):
+            self.run_with(f"signal=KILL:when={n}", 20)
+
+    def test_sync_errors(self):
+        for error in ["EIO", "ENOSPC"]:
+            answers = self.run_with(f"error={error}:when=8..11")
+            self.assertEqual(answers.count(503), 4, answers)
+            self.assertEqual(answers.count(200), 26, answers)
+
+
+class Tls(unittest.TestCase):
+    def test_https(self):
+        if not shutil.which("openssl"):
+            self.skipTest("needs openssl to make a certificate")
+        import ssl
+        import urllib.request
+        c = Collector(BINARY)
+        self.addCleanup(c.close)
+        cert, key = os.path.join(c.dir, "cert.pem"), os.path.join(c.dir, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                        key, "-out", cert], check=True, stderr=subprocess.DEVNULL)
+        with open(c.yaml, "a") as f:
+            f.write(f"tls: {{ cert: {cert}, key: {key} }}\n")
+        token = c.token("web")
+        c.start()
+        trust = ssl.create_default_context(cafile=cert)
+        request = urllib.request.Request(
+            f"https://localhost:{c.port}/api/v1/usage", batch(header("web"), row(this_hour(), 1, 5)),
+            {"Content-Type": "application/x-ndjson", **bearer(token)})
+        with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
+            self.assertEqual(json.loads(answer.read())["rows"], 1)
+            self.assertEqual(answer.status, 200)
+        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        old.load_verify_locations(cert)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with self.assertRaises(OSError):
+            urllib.request.urlopen(f"https://localhost:{c.port}/healthz", context=old, timeout=10)
+        self.assertEqual(c.stop(), 0)
 
 
 if __name__ == "__main__":
