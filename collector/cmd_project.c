@@ -15,7 +15,8 @@
 enum { CEILING_BYTES = 1 << 30 };
 
 static const char usage[] =
-    "usage: breakeven-collector project [--workload NAME] [--json] --config FILE\n"
+    "usage: breakeven-collector project [--workload NAME] [--json|--quiet] --config "
+    "FILE\n"
     "Forecasts each workload's API bill and compares it with hosting a model: when\n"
     "does that become cheaper, how sure is it, and from which volume on. Keeps the\n"
     "result in the store; a running server makes and keeps its own at once.\n"
@@ -23,7 +24,7 @@ static const char usage[] =
 
 struct asked {
     const char *config, *workload;
-    bool json;
+    bool json, quiet;
 };
 
 struct parts {
@@ -74,7 +75,7 @@ static enum status run_one(const struct projection_job *job, const struct worklo
         return st;
     if (asked->json)
         projection_json(&r, out);
-    else
+    else if (!asked->quiet)
         projection_text(&r, terminal_width(), out);
     return p->read_only ? ST_OK : projection_save(job->store, &r);
 }
@@ -92,7 +93,7 @@ static enum status run_asked(const struct config *cf, const struct asked *asked,
     for (size_t i = 0; i < cf->workloads.n; i++) {
         if (asked->workload && strcmp(asked->workload, w[i].name) != 0)
             continue;
-        if (shown++)
+        if (shown++ && !asked->quiet)
             buf_adds(out, asked->json ? ",\n" : "\n");
         enum status st = run_one(&job, &w[i], asked, p, out, why);
         if (st) {
@@ -126,7 +127,8 @@ static int run(const struct config *cf, const struct asked *asked)
         st = run_asked(cf, asked, &p, &out, &why);
     if (!st && p.read_only)
         st = background_request(cf->data_dir);
-    if (!st && (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0)) {
+    if (!st &&
+        (fwrite(out.p ? out.p : "", 1, out.n, stdout) != out.n || fflush(stdout) != 0)) {
         buf_adds(&why, "standard output");
         st = ST_IO;
     }
@@ -147,16 +149,15 @@ int cmd_project(int argc, char **argv)
     bool help = false;
     int words;
     const struct command_option options[] = {
-        { "config", &asked.config, NULL },
-        { "workload", &asked.workload, NULL },
-        { "json", NULL, &asked.json },
+        { "config", &asked.config, NULL }, { "workload", &asked.workload, NULL },
+        { "json", NULL, &asked.json },     { "quiet", NULL, &asked.quiet },
         { "help", NULL, &help },
     };
     struct config cf;
     struct arena a;
 
     if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
-        help || words) {
+        help || words || (asked.json && asked.quiet)) {
         fputs(usage, help ? stdout : stderr);
         return help ? 0 : 2;
     }

@@ -130,19 +130,21 @@ static enum status fit_hourly(struct combination *c, struct arena *a)
     return ST_OK;
 }
 
+/*
+ * A year ahead of weekly sums, "last month, again" is hard to beat, so it counts twice
+ * and the models of a trend pull at it; of monthly sums each counts once.
+ */
 static enum status fit_long(struct combination *c, int month, struct arena *a)
 {
+    static const enum model_kind kinds[] = { MODEL_LEVEL, MODEL_DST, MODEL_DAMPED };
     struct theta_line line;
     enum status st = theta_line_make(c->z, c->n, a, &line);
 
-    if (!st)
-        st = model_fit(&c->model[c->models++], MODEL_DST, c->z, c->n, &line, NULL, 1, a);
-    if (!st)
-        st =
-            model_fit(&c->model[c->models++], MODEL_DAMPED, c->z, c->n, NULL, NULL, 1, a);
-    if (!st)
-        st = model_fit(&c->model[c->models++], MODEL_LEVEL, c->z, c->n, NULL, NULL, month,
+    for (int i = 0; i < 3 && !st; i++)
+        st = model_fit(&c->model[c->models++], kinds[i], c->z, c->n, &line, NULL, month,
                        a);
+    if (!st && month > 1)
+        c->model[c->models++] = c->model[0];
     return st;
 }
 

@@ -83,6 +83,20 @@ static enum status young(const double *week, int n, int h, struct arena *a,
     return ST_OK;
 }
 
+/*
+ * However smooth the past, volume a year ahead is not known to a few percent: at least
+ * .4 % a week, which public weekly series exceed twofold on average.
+ */
+static void least_spread(struct outlook *o)
+{
+    for (int i = 0; i < o->f.h; i++) {
+        double least = 0.004 * (i + 1) * o->block / 7;
+        if (!o->f.error_logs)
+            least *= o->f.point[i];
+        o->f.sigma[i] = fmax(o->f.sigma[i], least);
+    }
+}
+
 enum status outlook_make(const double *day, int n, int days, struct arena *a,
                          struct outlook *out)
 {
@@ -112,7 +126,10 @@ enum status outlook_make(const double *day, int n, int days, struct arena *a,
         .horizon = h,
         .month = out->block == 7 ? 4 : 1,
     };
-    return forecast_make(&rq, a, &out->f);
+    enum status st = forecast_make(&rq, a, &out->f);
+    if (!st)
+        least_spread(out);
+    return st;
 }
 
 /* Volume of the first `day` days. */
