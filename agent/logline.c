@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "agent/logfields.h"
 #include "agent/logtext.h"
 #include "agent/needle.h"
 #include "agent/unwrap.h"
@@ -34,8 +35,10 @@ struct stream {
 struct logline {
     struct extract *x;
     struct needle needle;
-    enum logformat configured, format;
-    enum logformat wrap; /* docker, cri, or auto: not wrapped */
+    enum logformat configured;
+    enum logformat format; /* of the records; auto: not known yet */
+    enum logformat wrap;   /* docker, cri, or auto: not wrapped */
+    struct logfields_codex codex;
     char provider[NAME_MAX_], app[NAME_MAX_], environment[NAME_MAX_];
     struct slice provider_s, app_s, environment_s;
     int64_t mtime_ns, last_ns;
@@ -85,9 +88,10 @@ static struct slice keep(char *to, struct slice s)
 
 static void set_format(struct logline *l, enum logformat f)
 {
-    l->format = f;
     if (f == LOGFORMAT_docker || f == LOGFORMAT_cri)
         l->wrap = f;
+    else
+        l->format = f;
 }
 
 struct logline *logline_new(struct extract *x, const struct logline_options *opt)
@@ -180,13 +184,16 @@ enum lines_need logline_sniff(struct logline *l, struct slice block, const char 
             set_format(l, LOGFORMAT_cri);
         else if (unwrap_docker(line, &u))
             set_format(l, LOGFORMAT_docker);
+        else if (logfields_detect(line) == LOGFIELDS_codex)
+            set_format(l, LOGFORMAT_codex);
     }
     return logline_need(l);
 }
 
 enum lines_need logline_need(const struct logline *l)
 {
-    return l->wrap == LOGFORMAT_auto ? LINES_USAGE : LINES_ALL;
+    bool all = l->wrap != LOGFORMAT_auto || l->format == LOGFORMAT_codex;
+    return all ? LINES_ALL : LINES_USAGE;
 }
 
 /* --- judging --------------------------------------------------------------------------
@@ -234,15 +241,59 @@ static size_t text_record(struct judging *j, struct slice text, const char **why
     return n;
 }
 
-/* Session files name themselves in every line of theirs. */
-static void look(struct logline *l, struct slice text)
+/* Which of the formats of logfields this is; LOGFIELDS_N: none of them. */
+static enum logfields_format fields_format(enum logformat f)
 {
-    l->looks++;
-    if (slice_find(text, SLICE("\"sessionId\":\"")) != SIZE_MAX &&
-        slice_find(text, SLICE("\"parentUuid\":")) != SIZE_MAX)
-        l->format = LOGFORMAT_claude_code;
-    else if (text.p[0] == '{')
-        l->format = LOGFORMAT_json;
+    switch (f) {
+    case LOGFORMAT_litellm:
+        return LOGFIELDS_litellm;
+    case LOGFORMAT_bedrock:
+        return LOGFIELDS_bedrock;
+    case LOGFORMAT_otlp:
+        return LOGFIELDS_otlp;
+    case LOGFORMAT_gen_ai:
+        return LOGFIELDS_gen_ai;
+    case LOGFORMAT_codex:
+        return LOGFIELDS_codex;
+    default:
+        return LOGFIELDS_N;
+    }
+}
+
+/* What the signatures of a line say: a format, or json for none of the others. */
+static enum logformat look(struct slice text)
+{
+    static const enum logformat found[LOGFIELDS_N] = {
+        [LOGFIELDS_litellm] = LOGFORMAT_litellm, [LOGFIELDS_bedrock] = LOGFORMAT_bedrock,
+        [LOGFIELDS_otlp] = LOGFORMAT_otlp,       [LOGFIELDS_gen_ai] = LOGFORMAT_gen_ai,
+        [LOGFIELDS_codex] = LOGFORMAT_codex,
+    };
+    enum logfields_format f = logfields_detect(text);
+    if (f != LOGFIELDS_N)
+        return found[f];
+    bool session = slice_find(text, SLICE("\"sessionId\":\"")) != SIZE_MAX &&
+                   slice_find(text, SLICE("\"parentUuid\":")) != SIZE_MAX;
+    return session ? LOGFORMAT_claude_code : LOGFORMAT_json;
+}
+
+static int json_record(struct judging *j, struct slice text, const char **why)
+{
+    struct logline *l = j->l;
+    bool special = fields_format(l->format) != LOGFIELDS_N;
+    bool known = l->configured != LOGFORMAT_auto && l->configured != l->wrap;
+    enum logformat format = l->format;
+    if (!known && format != LOGFORMAT_codex && (special || l->looks < LOOKS))
+        format = look(text); /* formats may be mixed; plain JSON is soon taken as such */
+    int n = -1;
+    if (fields_format(format) != LOGFIELDS_N)
+        n = logfields_judge(fields_format(format), text, &l->codex, on_usage, j, why);
+    if (n < 0)
+        n = (int)record(j, text, why);
+    if (n > 0 && !known) {
+        l->format = format;
+        l->looks += l->looks < LOOKS;
+    }
+    return n;
 }
 
 /* Judge one line of the application. */
@@ -258,11 +309,7 @@ static void judge(struct judging *j, struct slice text, bool squeezed)
     if (j->line_ns != USAGE_NO_TIME)
         l->last_ns = j->line_ns;
     bool json = text.p[0] == '{' || text.p[0] == '[';
-    size_t n = json ? record(j, text, &why) : text_record(j, text, &why);
-    if (n && l->looks < LOOKS && l->configured == LOGFORMAT_auto &&
-        l->wrap == LOGFORMAT_auto)
-        look(l, text);
-    if (n)
+    if (json ? json_record(j, text, &why) : (int)text_record(j, text, &why))
         return;
     if (squeezed)
         l->stats.too_long++;
@@ -391,7 +438,7 @@ uint64_t logline_record_number(const struct logline *l)
 
 enum logformat logline_format(const struct logline *l)
 {
-    return l->format;
+    return l->format != LOGFORMAT_auto ? l->format : l->wrap;
 }
 
 const struct logline_stats *logline_stats(const struct logline *l)
@@ -410,46 +457,77 @@ uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
     return next_offset;
 }
 
-/* "1 FORMAT WRAP LAST_NS DONE DONE": version first, decimal, one blank between. */
+/*
+ * "2 FORMAT WRAP LAST_NS DONE DONE", and for Codex " COUNTER x5 ANY FIRST_SECOND .MODEL
+ * .SESSION": one blank between words, numbers decimal.
+ */
 void logline_save(const struct logline *l, struct buf *out)
 {
-    buf_addf(out, "1 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
+    const struct logfields_codex *c = &l->codex;
+    buf_addf(out, "2 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
     buf_addi(out, l->last_ns);
-    for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
-        buf_addc(out, ' ');
-        buf_addu(out, l->stream[i].done);
-    }
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        buf_addf(out, " %llu", (unsigned long long)l->stream[i].done);
+    if (l->format != LOGFORMAT_codex)
+        return;
+    for (unsigned i = 0; i < LOGFIELDS_CODEX_COUNTERS; i++)
+        buf_addf(out, " %llu", (unsigned long long)c->total[i]);
+    buf_addf(out, " %d %lld .%s .%s", c->any, (long long)c->first_second, c->model,
+             c->session);
+}
+
+/* The next word of a saved state; empty at its end. */
+static struct slice word(struct slice *state)
+{
+    struct slice w;
+    slice_cut(*state, ' ', &w, state);
+    return w;
+}
+
+static bool load_name(char to[64], struct slice w)
+{
+    if (w.n < 1 || w.n > 64 || w.p[0] != '.')
+        return false;
+    memcpy(to, w.p + 1, w.n - 1);
+    to[w.n - 1] = '\0';
+    return strlen(to) == w.n - 1;
+}
+
+static bool load_codex(struct logfields_codex *c, struct slice *state)
+{
+    uint64_t any;
+    for (unsigned i = 0; i < LOGFIELDS_CODEX_COUNTERS; i++)
+        if (!slice_u64(word(state), &c->total[i]))
+            return false;
+    if (!slice_u64(word(state), &any) || any > 1 ||
+        !slice_i64(word(state), &c->first_second))
+        return false;
+    c->any = any;
+    return load_name(c->model, word(state)) && load_name(c->session, word(state));
 }
 
 enum status logline_load(struct logline *l, struct slice state)
 {
-    struct slice word;
     enum logformat format, wrap;
     int64_t last;
     uint64_t done[UNWRAP_STREAMS];
-    if (!slice_cut(state, ' ', &word, &state) || !slice_eq(word, SLICE("1")))
+    struct logfields_codex codex = { .any = false };
+    if (!slice_eq(word(&state), SLICE("2")) || !logformat_parse(word(&state), &format) ||
+        format == LOGFORMAT_docker || format == LOGFORMAT_cri ||
+        !logformat_parse(word(&state), &wrap) ||
+        (wrap != LOGFORMAT_auto && wrap != LOGFORMAT_docker && wrap != LOGFORMAT_cri) ||
+        !slice_i64(word(&state), &last))
         return ST_BAD;
-    slice_cut(state, ' ', &word, &state);
-    if (!logformat_parse(word, &format))
-        return ST_BAD;
-    slice_cut(state, ' ', &word, &state);
-    if (!logformat_parse(word, &wrap) ||
-        (wrap != LOGFORMAT_auto && wrap != LOGFORMAT_docker && wrap != LOGFORMAT_cri))
-        return ST_BAD;
-    slice_cut(state, ' ', &word, &state);
-    if (!slice_i64(word, &last))
-        return ST_BAD;
-    for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
-        slice_cut(state, ' ', &word, &state);
-        if (!slice_u64(word, &done[i]))
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        if (!slice_u64(word(&state), &done[i]))
             return ST_BAD;
-    }
-    if (state.n)
+    if ((format == LOGFORMAT_codex && !load_codex(&codex, &state)) || state.n)
         return ST_BAD;
     if (l->configured == LOGFORMAT_auto) {
         l->format = format;
         l->wrap = wrap;
     }
+    l->codex = codex;
     l->last_ns = last;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         l->stream[i].done = done[i];

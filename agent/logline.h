@@ -13,7 +13,7 @@
 #include "agent/extract.h"
 #include "agent/lines.h"
 
-/* One row per format: name in config and output, whether it wraps another, help. */
+/* One row per format: name in config and output, help. */
 enum logformat {
 #define LOGFORMAT(id, name, help) LOGFORMAT_##id,
 #include "agent/logformat.def"
@@ -79,7 +79,7 @@ void logline_finish(struct logline *l, usage_fn *emit, void *arg);
 uint64_t logline_record_offset(const struct logline *l);
 uint64_t logline_record_number(const struct logline *l);
 
-/* The format in force, after looking. */
+/* The format of the records, after looking; the wrapper's until a record was seen. */
 enum logformat logline_format(const struct logline *l);
 
 /*
@@ -90,7 +90,7 @@ enum logformat logline_format(const struct logline *l);
 uint64_t logline_resume(const struct logline *l, uint64_t next_offset);
 
 /* Append the state to `out`: at most LOGLINE_STATE_MAX bytes. */
-enum { LOGLINE_STATE_MAX = 256 };
+enum { LOGLINE_STATE_MAX = 512 };
 void logline_save(const struct logline *l, struct buf *out);
 /* Into a fresh logline. ST_BAD (state unchanged) for anything logline_save never wrote.
  */

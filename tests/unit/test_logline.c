@@ -111,6 +111,21 @@ static const struct {
       "m 50/7@2 2026-11-02T10:00:03.000Z shop;", 0, 0, 0 },
     { "broken JSON is counted", "{\"prompt_tokens\":50,\"completion\n", "", 1, 0, 0 },
     { "prose is not", "used 50 tokens, \"tokens\" and usage: high\n", "", 0, 0, 0 },
+    { "Codex, counters of the turns before",
+      "{\"timestamp\":\"2026-11-02T10:00:00Z\",\"type\":\"session_meta\",\"payload\":{"
+      "\"id\":\"s1\"}}\n"
+      "{\"timestamp\":\"2026-11-02T10:00:01Z\",\"type\":\"turn_context\",\"payload\":{"
+      "\"model\":\"m\"}}\n"
+      "{\"timestamp\":\"2026-11-02T10:00:05Z\",\"type\":\"event_msg\",\"payload\":{"
+      "\"type\":"
+      "\"token_count\",\"info\":{\"total_token_usage\":{\"input_tokens\":9,"
+      "\"output_tokens\":2}}}}\n"
+      "{\"timestamp\":\"2026-11-02T10:00:09Z\",\"type\":\"event_msg\",\"payload\":{"
+      "\"type\":"
+      "\"token_count\",\"info\":{\"total_token_usage\":{\"input_tokens\":19,"
+      "\"output_tokens\":5}}}}\n",
+      "m 9/2@3 2026-11-02T10:00:05.000Z shop;m 10/3@4 2026-11-02T10:00:09.000Z shop;", 0,
+      0, 0 },
     { "a record's own app",
       "{\"time\":\"2026-11-02T10:00:02Z\",\"app\":\"web\"," FLAT "}",
       "m 50/7@1 2026-11-02T10:00:02.000Z web;", 0, 0, 0 },
@@ -224,18 +239,22 @@ static void test_bad_state(void **state)
 {
     (void)state;
     static const char *const bad[] = { "",
-                                       "2 json auto 5 0 0",
-                                       "1 json auto 5 0",
-                                       "1 json auto 5 0 0 0",
-                                       "1 json json 5 0 0",
-                                       "1 none auto 5 0 0",
-                                       "1 json auto x 0 0",
-                                       "1 json auto 5 -1 0" };
+                                       "1 json auto 5 0 0",
+                                       "2 json auto 5 0",
+                                       "2 json auto 5 0 0 0",
+                                       "2 json json 5 0 0",
+                                       "2 none auto 5 0 0",
+                                       "2 json auto x 0 0",
+                                       "2 json auto 5 -1 0",
+                                       "2 docker auto 5 0 0",
+                                       "2 codex auto 5 0 0",
+                                       "2 codex auto 5 0 0 1 2 3 4 5 2 0 .m .s",
+                                       "2 codex auto 5 0 0 1 2 3 4 5 1 0 m .s" };
     struct extract *x = extract_new();
     struct logline *l = logline_new(x, &shop);
     for (size_t c = 0; c < sizeof bad / sizeof *bad; c++)
         assert_int_equal(logline_load(l, slice_str(bad[c])), ST_BAD);
-    assert_int_equal(logline_load(l, SLICE("1 json cri 5 10 20")), ST_OK);
+    assert_int_equal(logline_load(l, SLICE("2 json cri 5 10 20")), ST_OK);
     assert_int_equal(logline_need(l), LINES_ALL);
     logline_free(l);
     extract_free(x);
