@@ -523,10 +523,10 @@ enum status logline_load(struct logline *l, struct slice state)
             return ST_BAD;
     if ((format == LOGFORMAT_codex && !load_codex(&codex, &state)) || state.n)
         return ST_BAD;
-    if (l->configured == LOGFORMAT_auto) {
-        l->format = format;
+    if (l->configured == LOGFORMAT_auto)
         l->wrap = wrap;
-    }
+    if (l->configured == LOGFORMAT_auto || l->configured == l->wrap)
+        l->format = format;
     l->codex = codex;
     l->last_ns = last;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)

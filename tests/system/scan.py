@@ -219,7 +219,7 @@ class Scan(unittest.TestCase):
 def little_memory():
     """8 MiB of data at most; a sanitizer's own memory is not ours to limit."""
     with open(AGENT, "rb") as f:
-        if b"AddressSanitizer" not in f.read():
+        if b"__asan_init" not in f.read():
             resource.setrlimit(resource.RLIMIT_DATA, (8 << 20, 8 << 20))
 
 
