@@ -30,6 +30,7 @@ enum status spool_fail(struct spool *s, enum status st)
 {
     if (st != ST_OK && s->st == ST_OK) {
         s->st = st;
+        s->full |= st == ST_FULL;
         s->meta = s->kept;
         if (!sqlite3_get_autocommit(s->db.sql)) {
             spool_db_get(&s->db, SQL_ROLLBACK);
@@ -77,6 +78,7 @@ enum status spool_commit(struct spool *s)
     if (s->st == ST_OK) {
         s->kept = s->meta;
         s->db.complained = 0;
+        s->full = false;
         spool_db_checkpoint(&s->db, PAGES_BETWEEN_CHECKPOINTS);
     }
     return s->st;

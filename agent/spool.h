@@ -129,8 +129,8 @@ enum status spool_refuse(struct spool *s, const struct spool_batch *batch);
 
 /*
  * Call about once an hour, and on ST_FULL: acknowledged rows and dedup entries beyond
- * their age and number go; over three quarters of the limit, every acknowledged row of a
- * past hour.
+ * their age and number go; after ST_FULL, or over three quarters of the limit, every
+ * acknowledged row of a past hour.
  */
 enum status spool_prune(struct spool *s, int64_t now_s);
 

@@ -165,9 +165,10 @@ enum status spool_prune(struct spool *s, int64_t now_s)
 {
     enum status st;
     uint64_t bytes, gone = 1;
+    const bool full = s->full;
     while ((st = pages_used(s, &bytes)) == ST_OK && gone) {
         begin_care(s, now_s);
-        gone = prune_once(s, now_s, bytes > s->limits.max_bytes / 4 * 3);
+        gone = prune_once(s, now_s, full || bytes > s->limits.max_bytes / 4 * 3);
         st = end_care(s);
         if (st != ST_OK)
             break;

@@ -24,6 +24,7 @@ struct spool {
     struct meta meta, kept; /* as seen inside the transaction; as committed */
     bool open;              /* between begin and commit or rollback */
     enum status st;         /* first failure of the open transaction */
+    bool full;              /* the last thing that was tried found no room */
     int64_t now_s;          /* of the open transaction */
     struct arena names;     /* behind names of a row being read */
     struct buf line, series;

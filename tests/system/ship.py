@@ -5,7 +5,7 @@ Each case starts a server in this process, runs ship_driver (spool, shipper and 
 breakeven-ship) against it and compares what the server stored with what was shipped.
 Prints one line a case. Exit 0 all passed, 1 not.
 
-Use: ship.py SHIP_DRIVER BREAKEVEN_SHIP [CASE]
+Use: ship.py SHIP_DRIVER BREAKEVEN_SHIP BREAKEVEN_AGENT [CASE]
 """
 import gzip
 import http.server
@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 
-DRIVER, HELPER = sys.argv[1:3]
+DRIVER, HELPER, AGENT = sys.argv[1:4]
 TOKEN = "secret-token-0123456789"
 
 
@@ -71,7 +71,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def take(self, lines):
         for row in lines[1:]:
-            self.server.rows[row["model"]] = row["n"]
+            self.server.rows[row["model"]] = row
         self.answer(200, json.dumps({"rows": len(lines) - 1, "newer_kept": 0}).encode())
 
     def do_POST(self):
@@ -94,8 +94,9 @@ def drive(url, rows, seconds=8, compression="zstd", helper=None, env=None):
         shutil.rmtree(folder)
 
 
-def whole(server, rows):
-    assert server.rows == {"model-%d" % i: i + 1 for i in range(rows)}, len(server.rows)
+def whole(server, rows, count=lambda row: row["n"]):
+    have = {model: count(row) for model, row in server.rows.items()}
+    assert have == {"model-%d" % i: i + 1 for i in range(rows)}, len(have)
 
 
 def closed_port():
@@ -208,7 +209,7 @@ def case_lost_answer():
     def script(h, n, lines):
         if n == 1:
             for row in lines[1:]:
-                h.server.rows[row["model"]] = row["n"]
+                h.server.rows[row["model"]] = row
             h.connection.shutdown(socket.SHUT_RDWR)
             h.close_connection = True
         else:
@@ -289,6 +290,73 @@ def case_tls_is_verified():
     shutil.rmtree(folder)
 
 
+def case_proxy():
+    """The usual environment variables choose a proxy, which sees the whole URL."""
+    server = Collector(lambda h, n, lines: h.take(lines))
+    folder = tempfile.mkdtemp()
+    run = subprocess.run([DRIVER, folder, "http://collector.invalid:8420", TOKEN, "gzip", "10",
+                          "5", HELPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         env={**os.environ, "http_proxy": server.url, "no_proxy": ""})
+    shutil.rmtree(folder)
+    assert json.loads(run.stdout)["health"] == "ok", run.stderr
+    assert server.requests[0][0] == "http://collector.invalid:8420/api/v1/usage"
+
+
+def log_line(i):
+    return json.dumps({"time": "2026-11-23T20:00:00Z", "response": {
+        "id": "chatcmpl-%d" % i, "object": "chat.completion", "model": "model-%d" % i,
+        "usage": {"prompt_tokens": i + 1, "completion_tokens": 0, "total_tokens": i + 1}}})
+
+
+def until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "waited %d s in vain" % seconds
+        time.sleep(0.05)
+
+
+def case_full_disk():
+    """A real agent whose disk is full stops reading, says so, and goes on when it is not."""
+    folder, models = tempfile.mkdtemp(), 3000
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder],
+                      stderr=subprocess.DEVNULL).returncode:
+        print("skipped full_disk: cannot mount a small tmpfs")
+        return
+    server = Collector(lambda h, n, lines: h.answer(503))
+    log = open(folder + ".err", "w+")
+    try:
+        with open(folder + ".yaml", "w") as f:
+            f.write("agent: full\nstate_dir: %s/state\nlogs:\n  - path: %s.jsonl\n"
+                    "collector:\n  url: %s\n  interval: 200ms\n  helper: %s\n"
+                    % (folder, folder, server.url, HELPER))
+        open(folder + ".jsonl", "w").close()
+        agent = subprocess.Popen([AGENT, "run", "-c", folder + ".yaml"], stderr=log)
+        until(lambda: os.path.exists(folder + "/state/spool.db-wal"))
+        with open(folder + "/ballast", "wb") as f:
+            try:
+                f.write(b"x" * (8 << 20))
+            except OSError:
+                pass  # full, as it should be
+        with open(folder + ".jsonl", "a") as f:
+            f.writelines(log_line(i) + "\n" for i in range(models))
+        until(lambda: "reading stops until it does" in open(folder + ".err").read())
+        time.sleep(3)
+        assert agent.poll() is None
+        os.unlink(folder + "/ballast")
+        server.script = lambda h, n, lines: h.take(lines)
+        until(lambda: len(server.rows) == models)
+        whole(server, models, lambda row: row["in"])
+        assert "takes totals again" in open(folder + ".err").read()
+    finally:
+        agent.terminate()
+        agent.wait(10)
+        log.close()
+        subprocess.run(["umount", folder], check=True)
+        for name in (".err", ".yaml", ".jsonl"):
+            os.unlink(folder + name)
+        os.rmdir(folder)
+
+
 def case_url_and_token_are_checked():
     for url in ("ftp://host", "http://", "http://user:pw@host", "http://host/?a=b", "host:8420"):
         said, log = drive(url, 1, seconds=1)
@@ -298,7 +366,7 @@ def case_url_and_token_are_checked():
 def main():
     failed = 0
     for name, case in sorted(globals().items()):
-        if not name.startswith("case_") or (len(sys.argv) > 3 and sys.argv[3] not in name):
+        if not name.startswith("case_") or (len(sys.argv) > 4 and sys.argv[4] not in name):
             continue
         began = time.monotonic()
         try:
