@@ -308,6 +308,82 @@ static void status(const struct collector *c, const struct api_request *q,
     json_close(&o, '}');
 }
 
+/* --- results that others keep ---------------------------------------------------------
+ */
+
+static enum status put_record(void *arg, const struct store_record *rec)
+{
+    struct json_out *o = arg;
+    json_open(o, '{');
+    json_key(o, "key");
+    json_str(o, slice_str(rec->key));
+    put_key_time(o, "at", rec->at);
+    json_key(o, "result");
+    json_raw(o, slice_str(rec->json));
+    json_close(o, '}');
+    return o->b->st;
+}
+
+static void records(const struct collector *c, struct api_reply *r, const char *kind,
+                    const char *key, unsigned newest)
+{
+    struct json_out o = { .b = &r->body };
+    json_open(&o, '[');
+    enum status st = store_record_list(c->store, kind, key, newest, put_record, &o);
+    json_close(&o, ']');
+    if (st != ST_OK)
+        store_failed(r, st);
+}
+
+static void projections(const struct collector *c, const struct api_request *q,
+                        struct api_reply *r)
+{
+    (void)q;
+    records(c, r, "projection", NULL, 1);
+}
+
+static void projection(const struct collector *c, const struct api_request *q,
+                       struct api_reply *r)
+{
+    struct slice key = arena_dup(q->arena, q->rest); /* NUL-terminated */
+    if (!key.p)
+        return store_failed(r, ST_LIMIT);
+    records(c, r, "projection", key.p, 0);
+}
+
+static void alerts(const struct collector *c, const struct api_request *q,
+                   struct api_reply *r)
+{
+    (void)q;
+    records(c, r, "alert", NULL, 1);
+}
+
+/* What can be asked here. */
+static void index_page(const struct collector *c, const struct api_request *q,
+                       struct api_reply *r)
+{
+    struct json_out o = { .b = &r->body };
+    const struct route *route;
+    (void)c;
+    (void)q;
+    json_open(&o, '{');
+    json_key(&o, "breakeven-collector");
+    json_str(&o, SLICE(BREAKEVEN_VERSION));
+    json_key(&o, "addresses");
+    json_open(&o, '[');
+    for (size_t i = 0; (route = route_at(i)) != NULL; i++) {
+        struct buf line = { 0 };
+        buf_addf(&line, "%s %s", route->method, route->path);
+        json_str(&o, buf_slice(&line));
+        buf_release(&line);
+    }
+    json_close(&o, ']');
+    json_close(&o, '}');
+}
+
+/* --- is it well? ----------------------------------------------------------------------
+ */
+
 static void healthz(const struct collector *c, const struct api_request *q,
                     struct api_reply *r)
 {
@@ -348,11 +424,13 @@ static const struct {
     enum route_id route;
     handler_fn *answer;
 } handlers[] = {
-    { ROUTE_USAGE_DAILY, usage }, { ROUTE_USAGE_HOURLY, usage },
-    { ROUTE_UNPRICED, unpriced }, { ROUTE_DIMENSION, dimension },
-    { ROUTE_AGENTS, agents },     { ROUTE_STATUS, status },
-    { ROUTE_METRICS, metrics },   { ROUTE_HEALTHZ, healthz },
-    { ROUTE_READYZ, readyz },
+    { ROUTE_USAGE_DAILY, usage },     { ROUTE_USAGE_HOURLY, usage },
+    { ROUTE_UNPRICED, unpriced },     { ROUTE_DIMENSION, dimension },
+    { ROUTE_AGENTS, agents },         { ROUTE_STATUS, status },
+    { ROUTE_METRICS, metrics },       { ROUTE_HEALTHZ, healthz },
+    { ROUTE_READYZ, readyz },         { ROUTE_PROJECTIONS, projections },
+    { ROUTE_PROJECTION, projection }, { ROUTE_ALERTS, alerts },
+    { ROUTE_INDEX, index_page },
 };
 
 void api_answer(const struct collector *c, const struct api_request *q,

@@ -9,9 +9,13 @@ static const struct route routes[] = {
     { ROUTE_DIMENSION, "GET", "/api/v1/dimensions/*", SCOPE_READ },
     { ROUTE_AGENTS, "GET", "/api/v1/agents", SCOPE_READ },
     { ROUTE_STATUS, "GET", "/api/v1/status", SCOPE_READ },
+    { ROUTE_PROJECTIONS, "GET", "/api/v1/projections", SCOPE_READ },
+    { ROUTE_PROJECTION, "GET", "/api/v1/projections/*", SCOPE_READ },
+    { ROUTE_ALERTS, "GET", "/api/v1/alerts", SCOPE_READ },
     { ROUTE_METRICS, "GET", "/metrics", SCOPE_READ },
     { ROUTE_HEALTHZ, "GET", "/healthz", SCOPE_NONE },
     { ROUTE_READYZ, "GET", "/readyz", SCOPE_NONE },
+    { ROUTE_INDEX, "GET", "/", SCOPE_NONE },
 };
 
 static const struct route none = { ROUTE_NONE, "", "", SCOPE_NONE };
@@ -47,4 +51,9 @@ const struct route *route_find(struct slice method, struct slice path, struct sl
         return &none;
     *allow = slice_eq(slice_str(other->method), SLICE("GET")) ? "GET, HEAD" : "POST";
     return &bad_method;
+}
+
+const struct route *route_at(size_t n)
+{
+    return n < sizeof routes / sizeof *routes ? &routes[n] : NULL;
 }

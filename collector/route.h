@@ -17,6 +17,10 @@ enum route_id {
     ROUTE_DIMENSION,
     ROUTE_AGENTS,
     ROUTE_STATUS,
+    ROUTE_PROJECTIONS, /* the newest of each workload */
+    ROUTE_PROJECTION,  /* all of one workload */
+    ROUTE_ALERTS,
+    ROUTE_INDEX,
     ROUTE_METRICS,
     ROUTE_HEALTHZ,
     ROUTE_READYZ,
@@ -39,5 +43,8 @@ struct route {
  */
 const struct route *route_find(struct slice method, struct slice path, struct slice *rest,
                                const char **allow);
+
+/* The n-th row of the table, or NULL: for lists of what there is. */
+const struct route *route_at(size_t n);
 
 #endif

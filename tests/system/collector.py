@@ -248,6 +248,25 @@ class Hostile(Case):
 
 
 class Life(Case):
+    def test_kept_results(self):
+        """Projections and alerts of the store, as their makers wrote them."""
+        self.c.stop()
+        db = sqlite3.connect(os.path.join(self.c.data_dir, "breakeven.db"))
+        db.executemany("insert into record values(?,?,?,?)",
+                       [("projection", "faq", 100, '{"n":1}'),
+                        ("projection", "faq", 200, '{"n":2}'),
+                        ("projection", "b", 50, '{}'), ("alert", "rule/faq", 7, '{"x":[]}')])
+        db.commit()
+        db.close()
+        self.c.start()
+        both = self.c.json("/api/v1/projections")
+        self.assertEqual([(r["key"], r["result"]) for r in both], [("b", {}), ("faq", {"n": 2})])
+        self.assertEqual([r["result"]["n"] for r in self.c.json("/api/v1/projections/faq")],
+                         [2, 1])
+        self.assertEqual(self.c.json("/api/v1/projections/none"), [])
+        self.assertEqual(self.c.json("/api/v1/alerts")[0]["key"], "rule/faq")
+        self.assertIn("GET /metrics", self.c.json("/")["addresses"])
+
     def test_restart_keeps_all(self):
         self.c.post(batch(header(), row(this_hour(), 1, 5)), self.write)
         self.assertEqual(self.c.stop(), 0)

@@ -24,6 +24,9 @@ static void test_routes(void **state)
         { "GET", "/../etc/passwd", ROUTE_NONE, "" },
         { "DELETE", "/healthz", ROUTE_BAD_METHOD, "" },
         { "GET", "", ROUTE_NONE, "" },
+        { "GET", "/", ROUTE_INDEX, "" },
+        { "GET", "/api/v1/projections", ROUTE_PROJECTIONS, "" },
+        { "GET", "/api/v1/projections/faq", ROUTE_PROJECTION, "faq" },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct slice rest;
