@@ -187,6 +187,16 @@ static void settle_cache_writes(struct price_fact *f)
     }
 }
 
+/* A condition without a price of ours says nothing. */
+static void drop_empty(struct price_fact *f)
+{
+    unsigned n = 1;
+    for (unsigned i = 1; i < f->n; i++)
+        if (f->v[i].has)
+            f->v[n++] = f->v[i];
+    f->n = n;
+}
+
 static bool charges(const struct price_fact *f)
 {
     for (unsigned k = 0; k < PRICE_FIELDS; k++)
@@ -212,6 +222,7 @@ static void emit(struct reader *r, struct slice provider, struct slice model)
             return;
         }
         settle_cache_writes(f);
+        drop_empty(f);
     }
     if (n && !r->failed)
         r->source->fact(r->source->arg, r->fact, n);
