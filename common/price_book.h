@@ -17,7 +17,7 @@ enum {
     PRICE_CALL = USAGE_N,  /* the "field" of a fee per request */
     PRICE_FIELDS,          /* how many fields can have a price */
     PRICE_NONE = 0xffff,   /* no model, no provider, an empty slot */
-    PRICE_SAME_AS_MAX = 6, /* providers whose prices another one may borrow */
+    PRICE_SAME_AS_MAX = 8, /* providers whose prices another one may borrow */
     PRICE_NAME_MAX = 255,  /* longest model name that is looked up */
     PRICE_PPM = 1000000,   /* a factor of one */
 };
