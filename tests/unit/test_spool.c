@@ -26,8 +26,9 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof f->dir, "%.40s/spool-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    /* In memory, where a sync is free: what it promises is played by the shim. */
+    const char *tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(f->dir, sizeof f->dir, "%s/spool-XXXXXX", tmp);
     if (!mkdtemp(f->dir))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/spool.db", f->dir);
