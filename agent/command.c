@@ -79,8 +79,7 @@ static int load(const char *path, struct arena *a, struct config *c, const char 
     return st == ST_OK ? 0 : EXIT_USAGE;
 }
 
-/* --- run ------------------------------------------------------------------------------
- */
+/* --- run --- */
 
 /* Room for what limits.open_files promises. */
 static void raise_files(int64_t want)
@@ -152,8 +151,7 @@ int command_run(int argc, char **argv)
     return code;
 }
 
-/* --- check ----------------------------------------------------------------------------
- */
+/* --- check --- */
 
 struct check {
     const struct config_logs *logs;

@@ -57,8 +57,7 @@ void delta_free(struct delta *d)
     free(d);
 }
 
-/* --- the cap on series ----------------------------------------------------------------
- */
+/* --- the cap on series --- */
 
 static struct series *find_series(struct series *at, size_t slots, uint64_t hash)
 {
@@ -130,8 +129,7 @@ static void fold(struct delta *d, struct rollup_key *key)
     d->folded++;
 }
 
-/* --- totals ---------------------------------------------------------------------------
- */
+/* --- totals --- */
 
 static enum status grow(struct delta *d)
 {

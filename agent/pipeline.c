@@ -75,8 +75,7 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* --- calls ----------------------------------------------------------------------------
- */
+/* --- calls --- */
 
 /* Calls without a time, or from the future, happened now as far as we can tell. */
 static void give_time(struct pipeline *p, struct usage *u)
@@ -114,8 +113,7 @@ static void on_call(void *arg, const struct usage *seen)
     }
 }
 
-/* --- commits --------------------------------------------------------------------------
- */
+/* --- commits --- */
 
 static void put_total(void *arg, const struct rollup_key *key, const struct rollup *r)
 {
@@ -182,8 +180,7 @@ static int64_t commit_due_ms(const struct pipeline *p)
     return earlier(calls, quiet);
 }
 
-/* --- the loop -------------------------------------------------------------------------
- */
+/* --- the loop --- */
 
 static void step_sources(struct pipeline *p)
 {
@@ -332,8 +329,7 @@ enum status pipeline_run(struct pipeline *p, int signal_fd)
     return p->stop && st == ST_BUSY ? ST_OK : st;
 }
 
-/* --- health ---------------------------------------------------------------------------
- */
+/* --- health --- */
 
 static void put_count(struct json_out *o, const char *key, uint64_t v)
 {
@@ -382,8 +378,7 @@ void pipeline_health(void *arg, struct buf *json)
     json_close(&o, '}');
 }
 
-/* --- life -----------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob)
 {

@@ -1,26 +1,10 @@
 /*
- * Following files: see source_tail.h. A shell file.
- *
- * What rotation looks like from here:
- *  1. rename + create      the inode is met under another name; the name under another
- * inode
- *  2. copytruncate         a new inode with known content, then a known inode with new
- * content
- *  3. delete               the inode is not met any more; the descriptor still reads
- *  4. gzip of the old one  3, and a .gz whose content is known
- *  5. inode reuse          a known inode with new content, as in 2
- *  6. symlink swap         3 and a new file, though nobody deleted anything
- * So a scan collects what it meets, then sees who is missing, then judges the newcomers.
+ * Following files: see source_tail.h and tail.h. Events, turns and the source's
+ * interface. A shell file.
  */
-#include "agent/source_tail.h"
-
-#include "agent/glob.h"
-#include "agent/tail_set.h"
-#include "agent/tail_walk.h"
+#include "agent/tail.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
@@ -28,53 +12,8 @@
 #include <unistd.h>
 
 enum {
-    SETTLE_MS = 100,      /* between two looks at events: a burst costs one */
-    POLL_MS = 1000,       /* between two scans without inotify */
-    GZ_STABLE_MS = 2000,  /* a .gz this long unchanged is complete */
-    STEP_BYTES = 8 << 20, /* then the pipeline may commit */
-    SCAN_SHARE = 20,      /* scans take at most 1/20 of the time */
     FOLDER_EVENTS = IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF |
                     IN_MOVE_SELF | IN_ONLYDIR,
-};
-
-/* One pattern of the config. */
-struct pattern {
-    const struct config_logs *logs;
-    const char *text;
-    int64_t since_ms; /* Unix; the first scan ever: what stood there then is history */
-    bool first;       /* this run does that scan */
-};
-
-/* A file met for the first time in this scan. */
-struct newcomer {
-    char *path;
-    const struct pattern *pattern;
-    bool sibling;
-};
-
-struct tail {
-    struct source base;
-    const struct config *c;
-    struct source_env env;
-    struct tail_set set;
-    struct tail_reader reader;
-    struct source_health count;
-    struct pattern *pattern;
-    size_t patterns;
-    struct newcomer *newcomer;
-    size_t newcomers, newcomers_cap;
-    const struct pattern *walking;
-    struct source_time now;
-    int inotify;
-    bool polling;     /* inotify does not see everything */
-    bool since_saved; /* `since` of every pattern is in the spool */
-    bool scan_wanted, settling, full_said;
-    bool fresh_gz; /* the last scan met one that may still be written */
-    int64_t open_files;
-    uint64_t denied; /* of the last scan */
-    unsigned scan;
-    int64_t scan_due_ms, scan_ok_ms, care_due_ms;
-    size_t cursor;
 };
 
 static struct tail *tail_of(const struct source *s)
@@ -82,18 +21,17 @@ static struct tail *tail_of(const struct source *s)
     return (struct tail *)(uintptr_t)s;
 }
 
-/* --- watching -------------------------------------------------------------------------
- */
+/* --- watching -------------------------------------------------------------- */
 
 static void lose_inotify(struct tail *t, const char *path)
 {
     if (!t->polling)
         log_warn(t->env.log, "%s: no inotify watch (%s): looking every %d ms instead",
-                 path, strerror(errno), POLL_MS);
+                 path, strerror(errno), TAIL_POLL_MS);
     t->polling = true;
 }
 
-static void watch_folder(void *arg, const char *path)
+void tail_watch_folder(void *arg, const char *path)
 {
     struct tail *t = arg;
     if (t->inotify >= 0 && inotify_add_watch(t->inotify, path, FOLDER_EVENTS) < 0 &&
@@ -102,7 +40,7 @@ static void watch_folder(void *arg, const char *path)
 }
 
 /* By the descriptor: a path may mean another file by now. */
-static void watch_file(struct tail *t, struct tail_file *f)
+void tail_watch_file(struct tail *t, struct tail_file *f)
 {
     char path[64];
     if (t->inotify < 0 || f->wd >= 0 || f->fd < 0)
@@ -157,11 +95,9 @@ static void drain_events(struct tail *t)
     t->settling = any;
 }
 
-/* --- going away -----------------------------------------------------------------------
- */
+/* --- going away ------------------------------------------------------------ */
 
-/* Nothing will be read from f's inode any more; a copy or .gz may go on with it. */
-static void gone(struct tail *t, struct tail_file *f)
+void tail_gone(struct tail *t, struct tail_file *f)
 {
     if (f->fd >= 0 || f->logline)
         tail_file_sleep(f);
@@ -171,10 +107,10 @@ static void gone(struct tail *t, struct tail_file *f)
     f->dirty = false;
     f->changed = true;
     f->drop = f->done || f->mark.read == 0;
+    t->scan_wanted = true; /* a .gz may wait for this */
     if (f->left_s == 0)
         f->left_s = t->now.unix_ms / 1000;
-    if (f->size > f->next && !f->is_gz)
-        t->count.unread_gone += f->size - f->next;
+
     log_debug(t->env.log, "%s: gone, read to %llu", f->path,
               (unsigned long long)f->mark.read);
 }
@@ -209,329 +145,28 @@ static void cut(struct tail *t, struct tail_file *f)
     tail_file_restart(f);
 }
 
-/* --- newcomers ------------------------------------------------------------------------
+/* --- turns ----------------------------------------------------------------- */
+
+/*
+ * Other content, and we did not hold the inode: it may have been given to another file
+ * (a copy, a .gz), so what stands there is for the next scan to judge.
  */
-
-static bool is_gz(int fd, const char *path)
+static void replaced(struct tail *t, struct tail_file *f)
 {
-    unsigned char magic[2];
-    return glob_gz(path) && pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f &&
-           magic[1] == 0x8b;
+    enum tail_fate fate = f->moved || f->is_gz ? TAIL_GONE : TAIL_CUT;
+    log_debug(t->env.log, "%s: another file now", f->path);
+    tail_gone(t, f);
+    f->mark.fate = fate;
 }
 
-/* Files that repeat their first line are compared within their own family of names only.
- */
-static bool may_be_copy(const struct tail_file *o, const char *path)
-{
-    struct slice was = glob_unrotated(path), is = glob_unrotated(o->path);
-    if (o->drop || o->is_gz || o->done || o->mark.read == 0 || was.n == 0)
-        return false;
-    if (o->mark.telling)
-        return true;
-    return slice_eq(was, slice_str(o->path)) || (is.n > 0 && slice_eq(was, is));
-}
-
-/* The file whose content, as far as it was read, this newcomer has too; or NULL. */
-static struct tail_file *original_of(struct tail *t, int fd, bool gz, const char *path)
-{
-    struct tail_room room;
-    struct tail_look look;
-    struct tail_file *best = NULL;
-    if (tail_file_look(fd, gz, NULL, &room, &look) != ST_OK)
-        return NULL;
-    for (size_t i = 0; i < t->set.n; i++) {
-        struct tail_file *o = t->set.at[i];
-        struct tail_room again;
-        struct tail_look both;
-        if (!may_be_copy(o, path) || !tail_print_agrees(o->mark.head, look.head) ||
-            (best && best->mark.read >= o->mark.read))
-            continue;
-        if (tail_file_look(fd, gz, &o->mark, &again, &both) == ST_OK &&
-            tail_same_content(&o->mark, &both))
-            best = o;
-    }
-    return best;
-}
-
-/* The same inode went away and is back (moved out of the patterns and in again). */
-static struct tail_file *returned(struct tail *t, int fd, const struct stat *st)
-{
-    for (size_t i = 0; i < t->set.n; i++) {
-        struct tail_file *o = t->set.at[i];
-        struct tail_room room;
-        struct tail_look look;
-        if (o->mark.fate == TAIL_GONE && !o->drop && o->mark.ino == st->st_ino &&
-            o->mark.dev == st->st_dev &&
-            tail_file_look(fd, false, &o->mark, &room, &look) == ST_OK &&
-            tail_same_content(&o->mark, &look))
-            return o;
-    }
-    return NULL;
-}
-
-/* f goes on where o was left; the spool forgets o in the same transaction. */
-static void inherit(struct tail_file *f, struct tail_file *o)
-{
-    uint64_t dev = f->mark.dev, ino = f->mark.ino;
-    f->mark = o->mark;
-    f->mark.dev = dev;
-    f->mark.ino = ino;
-    f->mark.fate = TAIL_HERE;
-    f->next = f->scanned = f->resume = o->resume;
-    f->number = o->number;
-    buf_reset(&f->saved);
-    buf_add(&f->saved, buf_slice(&o->saved));
-    f->rotated = true;
-    o->drop = o->changed = true;
-}
-
-/* Was the name that it had before rotation taken again? */
-static bool replaced(const char *path)
-{
-    char before[PATH_MAX];
-    struct slice s = glob_unrotated(path);
-    if (s.n == 0 || s.n >= sizeof before)
-        return false;
-    memcpy(before, s.p, s.n);
-    before[s.n] = '\0';
-    return access(before, F_OK) == 0;
-}
-
-static int64_t mtime_ns(const struct stat *st)
-{
-    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
-static struct tail_file *adopt(struct tail *t, const struct newcomer *n, int fd,
-                               const struct stat *st, bool gz)
-{
-    struct tail_file *f = tail_file_new(t->set.last_id + 1, n->path);
-    if (!f)
-        return NULL;
-    f->fd = fd;
-    f->mark.dev = st->st_dev;
-    f->mark.ino = st->st_ino;
-    f->logs = n->pattern->logs;
-    f->sibling = n->sibling;
-    f->is_gz = gz;
-    f->rotated = n->sibling || gz || replaced(n->path);
-    f->size = (uint64_t)st->st_size;
-    f->mtime_ns = mtime_ns(st);
-    f->grown_ms = t->now.mono_ms;
-    f->scan = t->scan;
-    f->dirty = f->changed = true;
-    if (tail_set_add(&t->set, f) != ST_OK)
-        return NULL;
-    watch_file(t, f);
-    return f;
-}
-
-/* Beyond the limit of descriptors, a file is opened for each of its turns. */
-static void hold(struct tail *t, struct tail_file *f)
+void tail_hold(struct tail *t, struct tail_file *f)
 {
     if (f->fd >= 0 && t->open_files >= t->c->limits.open_files && !f->left_ms && !f->gz)
         tail_file_sleep(f);
     t->open_files += f->fd >= 0;
 }
 
-/* A file never met that nothing known explains: where does it begin? */
-static void begin(struct tail *t, struct tail_file *f, const struct pattern *p,
-                  int64_t mtime_ms)
-{
-    bool first = p->first && t->scan == 1;
-    bool history = f->sibling && mtime_ms <= p->since_ms;
-    if (!history && !(first && p->logs->start == CONFIG_START_END))
-        return;
-    if (history || f->is_gz)
-        f->done = true;
-    else
-        tail_file_skip(f);
-    log_debug(t->env.log, "%s: history, left out", f->path);
-}
-
-/* Too fresh a .gz is being written still; a copy waits for what happens to the original.
- */
-static bool must_wait(struct tail *t, const struct newcomer *n, const struct stat *st,
-                      bool gz)
-{
-    int64_t age_ms = t->now.unix_ms - mtime_ns(st) / 1000000;
-    if (st->st_size == 0 && glob_gz(n->path))
-        return true;
-    if (gz && age_ms >= 0 && age_ms < GZ_STABLE_MS) {
-        t->fresh_gz = true;
-        if (t->scan_due_ms > t->now.mono_ms + GZ_STABLE_MS)
-            t->scan_due_ms = t->now.mono_ms + GZ_STABLE_MS;
-        return true;
-    }
-    return false;
-}
-
-/* Judge one newcomer. True: fd belongs to the set now. */
-static bool judge(struct tail *t, const struct newcomer *n, int fd)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-        tail_set_by_ino(&t->set, st.st_dev, st.st_ino))
-        return false;
-    bool gz = is_gz(fd, n->path);
-    if (must_wait(t, n, &st, gz))
-        return false;
-    struct tail_file *o = gz ? NULL : returned(t, fd, &st);
-    enum tail_copy verdict = o ? TAIL_TAKEN : TAIL_NEW;
-    int64_t mtime_ms = mtime_ns(&st) / 1000000;
-    if (!o && (o = original_of(t, fd, gz, n->path)))
-        verdict = tail_copy_of(&o->mark, gz, t->now.unix_ms - mtime_ms > t->c->grace_ms);
-    if (verdict == TAIL_WAIT)
-        return false;
-    struct tail_file *f = adopt(t, n, fd, &st, gz);
-    if (f && verdict == TAIL_TAKEN) {
-        log_info(t->env.log, "%s: holds what was %s; going on at %llu", n->path, o->path,
-                 (unsigned long long)o->resume);
-        inherit(f, o);
-    } else if (f) {
-        begin(t, f, n->pattern, mtime_ms);
-    }
-    if (f)
-        hold(t, f);
-    return f != NULL;
-}
-
-static void judge_newcomers(struct tail *t)
-{
-    uint64_t here = 0;
-    uint64_t unreadable = t->count.unreadable;
-    t->count.unreadable = t->denied;
-    t->count.over_limit = 0;
-    t->fresh_gz = false;
-    for (size_t i = 0; i < t->set.n; i++)
-        here += t->set.at[i]->mark.fate == TAIL_HERE;
-    for (size_t i = 0; i < t->newcomers; i++) {
-        struct newcomer *n = &t->newcomer[i];
-        int fd = -1;
-        bool room = here < (uint64_t)t->c->limits.files;
-        t->count.over_limit += !room;
-        if (room)
-            fd = open(n->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (room && fd < 0 && errno != ENOENT && t->count.unreadable++ >= unreadable)
-            log_warn(t->env.log, "%s: not readable: %s", n->path, strerror(errno));
-        if (fd >= 0 && judge(t, n, fd))
-            here++;
-        else if (fd >= 0)
-            close(fd);
-        free(n->path);
-    }
-    if (t->count.over_limit && !t->full_said)
-        log_warn(t->env.log, "limits.files is %lld: %llu files are left out",
-                 (long long)t->c->limits.files, (unsigned long long)t->count.over_limit);
-    t->full_said = t->count.over_limit > 0;
-    t->newcomers = 0;
-}
-
-/* --- scanning -------------------------------------------------------------------------
- */
-
-static void meet_known(struct tail *t, struct tail_file *f, const char *path,
-                       const struct stat *st, bool sibling)
-{
-    if (f->scan == t->scan) { /* a second name, or a second pattern */
-        f->sibling &= sibling;
-        return;
-    }
-    f->scan = t->scan;
-    f->logs = t->walking->logs;
-    f->sibling = sibling;
-    f->left_ms = f->left_s = 0;
-    if (strcmp(f->path, path) != 0 && tail_file_rename(f, path)) {
-        f->rotated = sibling || glob_unrotated(path).n > 0;
-        t->count.rotated++;
-    }
-    bool touched = mtime_ns(st) != f->mtime_ns || (uint64_t)st->st_size != f->size;
-    if (touched || (t->scan == 1 && !f->is_gz))
-        f->dirty = true;
-    if (f->is_gz && touched)
-        f->done = false; /* written on, or anew: its head will tell */
-    f->mtime_ns = mtime_ns(st);
-    f->size = (uint64_t)st->st_size;
-}
-
-static void meet(void *arg, const char *path, const struct stat *st, bool sibling)
-{
-    struct tail *t = arg;
-    struct tail_file *f = tail_set_by_ino(&t->set, st->st_dev, st->st_ino);
-    if (f) {
-        meet_known(t, f, path, st, sibling);
-        return;
-    }
-    if (t->newcomers == t->newcomers_cap) {
-        size_t cap = t->newcomers_cap ? t->newcomers_cap * 2 : 16;
-        struct newcomer *n = realloc(t->newcomer, cap * sizeof *n);
-        if (!n)
-            return;
-        t->newcomer = n;
-        t->newcomers_cap = cap;
-    }
-    char *copy = strdup(path);
-    if (copy)
-        t->newcomer[t->newcomers++] = (struct newcomer){ copy, t->walking, sibling };
-}
-
-static void denied(void *arg, const char *path)
-{
-    struct tail *t = arg;
-    t->denied++;
-    if (t->scan == 1)
-        log_warn(t->env.log, "%s: not readable: %s", path, strerror(errno));
-}
-
-/* Who was not met: with a descriptor it is read on for a while, without it is gone. */
-static void miss(struct tail *t)
-{
-    for (size_t i = 0; i < t->set.n; i++) {
-        struct tail_file *f = t->set.at[i];
-        if (f->mark.fate != TAIL_HERE || f->drop || f->scan == t->scan)
-            continue;
-        if (f->fd < 0) {
-            gone(t, f);
-        } else if (f->left_ms == 0) {
-            f->left_ms = t->now.mono_ms;
-            f->left_s = t->now.unix_ms / 1000;
-            f->rotated = true;
-        }
-        f->dirty |= f->fd >= 0;
-    }
-}
-
-static int64_t mono_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void scan(struct tail *t)
-{
-    const struct tail_walk on = { t, watch_folder, meet, denied };
-    int64_t begin_ms = mono_ms();
-    t->scan++;
-    t->scan_wanted = false;
-    t->denied = 0;
-    t->scan_due_ms = t->now.mono_ms + (t->polling ? POLL_MS : t->c->rescan_ms);
-    for (size_t i = 0; i < t->patterns; i++) {
-        t->walking = &t->pattern[i];
-        tail_walk(t->walking->text, &t->walking->logs->exclude, &on);
-    }
-    miss(t);
-    judge_newcomers(t);
-    tail_set_forget(&t->set, (size_t)t->c->limits.files,
-                    (t->now.unix_ms - t->c->remember_ms) / 1000);
-    int64_t took_ms = mono_ms() - begin_ms;
-    t->scan_ok_ms = t->now.mono_ms + SETTLE_MS + SCAN_SHARE * took_ms;
-}
-
-/* --- turns ----------------------------------------------------------------------------
- */
-
-static void take_turn(struct tail *t, struct tail_file *f)
+void tail_take_turn(struct tail *t, struct tail_file *f)
 {
     uint64_t before = f->scanned;
     t->open_files -= f->fd >= 0;
@@ -544,7 +179,10 @@ static void take_turn(struct tail *t, struct tail_file *f)
         f->dirty = true;
         break;
     case TAIL_TURN_TRUNCATED:
-        cut(t, f);
+        if (f->is_gz || f->reopened)
+            replaced(t, f);
+        else
+            cut(t, f);
         break;
     case TAIL_TURN_LOST:
         t->scan_wanted = true;
@@ -556,19 +194,23 @@ static void take_turn(struct tail *t, struct tail_file *f)
         f->broken = true;
         break;
     }
+    if (f->mark.fate != TAIL_HERE)
+        return;
     if (f->scanned != before)
         f->grown_ms = t->now.mono_ms;
-    watch_file(t, f);
+    tail_watch_file(t, f);
     if (f->dirty)
         t->open_files += f->fd >= 0;
     else
-        hold(t, f);
+        tail_hold(t, f);
 }
+
+/* --- rounds ---------------------------------------------------------------- */
 
 /* One turn each, round robin, from where the last step stopped. True: more waits. */
 static bool take_turns(struct tail *t)
 {
-    uint64_t enough = t->count.bytes + STEP_BYTES;
+    uint64_t enough = t->count.bytes + TAIL_STEP_BYTES;
     bool more = false;
     size_t n = t->set.n;
     for (size_t k = 0; k < n; k++) {
@@ -576,7 +218,7 @@ static bool take_turns(struct tail *t)
             return true;
         struct tail_file *f = t->set.at[t->cursor++ % n];
         if (f->dirty && f->mark.fate == TAIL_HERE && !f->drop)
-            take_turn(t, f);
+            tail_take_turn(t, f);
         more |= f->dirty;
     }
     return more;
@@ -585,8 +227,8 @@ static bool take_turns(struct tail *t)
 /* When f is complete, its last half line too; INT64_MAX: it may still grow, or was. */
 static int64_t complete_ms(const struct tail *t, const struct tail_file *f)
 {
-    if (f->mark.fate != TAIL_HERE || f->drop || f->dirty || f->gz || f->fd < 0 ||
-        (f->left_ms == 0 && !f->rotated && !f->done))
+    if (f->mark.fate != TAIL_HERE || f->drop || f->dirty || f->gz ||
+        (f->left_ms == 0 && (f->fd < 0 || (!f->rotated && !f->done))))
         return INT64_MAX;
     int64_t since = f->left_ms > f->grown_ms ? f->left_ms : f->grown_ms;
     return since + t->c->grace_ms;
@@ -602,8 +244,10 @@ static void care(struct tail *t)
         int64_t due = complete_ms(t, f);
         if (due <= t->now.mono_ms) {
             tail_file_finish(f, &t->reader);
+            if (f->left_ms && f->size > f->next && !f->is_gz)
+                t->count.unread_gone += f->size - f->next;
             if (f->left_ms)
-                gone(t, f);
+                tail_gone(t, f);
             else
                 tail_file_sleep(f);
         } else if (due < t->care_due_ms) {
@@ -631,7 +275,7 @@ static enum status tail_step(struct source *s, struct source_time now)
     t->now = now;
     drain_events(t);
     if (now.mono_ms >= t->scan_due_ms || (t->scan_wanted && now.mono_ms >= t->scan_ok_ms))
-        scan(t);
+        tail_scan(t);
     bool more = take_turns(t);
     care(t);
     if (more)
@@ -645,8 +289,7 @@ static enum status tail_step(struct source *s, struct source_time now)
     return t->env.once ? step_once(t) : ST_OK;
 }
 
-/* --- the source -----------------------------------------------------------------------
- */
+/* --- the source ------------------------------------------------------------ */
 
 static int tail_fd(const struct source *s)
 {
@@ -658,8 +301,8 @@ static int64_t tail_wake_ms(const struct source *s)
 {
     const struct tail *t = tail_of(s);
     int64_t at = t->scan_due_ms < t->care_due_ms ? t->scan_due_ms : t->care_due_ms;
-    if (t->settling && t->now.mono_ms + SETTLE_MS < at)
-        at = t->now.mono_ms + SETTLE_MS;
+    if (t->settling && t->now.mono_ms + TAIL_SETTLE_MS < at)
+        at = t->now.mono_ms + TAIL_SETTLE_MS;
     if (t->scan_wanted && t->scan_ok_ms < at)
         at = t->scan_ok_ms;
     return at;

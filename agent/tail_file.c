@@ -17,8 +17,7 @@ struct tail_gz {
     uint64_t at; /* bytes inflated */
 };
 
-/* --- life -----------------------------------------------------------------------------
- */
+/* --- life --- */
 
 struct tail_file *tail_file_new(uint64_t id, const char *path)
 {
@@ -72,8 +71,7 @@ bool tail_file_rename(struct tail_file *f, const char *path)
     return true;
 }
 
-/* --- the spool's row ------------------------------------------------------------------
- */
+/* --- the spool's row --- */
 
 struct tail_file *tail_file_load(const struct spool_position *p)
 {
@@ -137,8 +135,7 @@ void tail_file_save(struct tail_file *f, struct spool *spool)
     buf_release(&state);
 }
 
-/* --- opening and looking --------------------------------------------------------------
- */
+/* --- opening and looking --- */
 
 enum status tail_file_open(struct tail_file *f)
 {
@@ -154,6 +151,7 @@ enum status tail_file_open(struct tail_file *f)
         return ST_NOT_FOUND;
     }
     f->fd = fd;
+    f->reopened = true;
     return ST_OK;
 }
 
@@ -258,11 +256,12 @@ static enum tail_turn verify(struct tail_file *f, uint64_t upto)
         return TAIL_TURN_TRUNCATED;
     tail_grow_head(&f->mark, look.head);
     f->size = look.size;
+    f->reopened = f->moved = false;
     return TAIL_TURN_IDLE;
 }
 
 /* Move the mark to `next`, where the lines that were fed end. */
-static void move_mark(struct tail_file *f)
+static void move_mark(struct tail_file *f, bool cut)
 {
     char seam[TAIL_SEAM_MAX];
     size_t n = f->next < sizeof seam ? (size_t)f->next : sizeof seam, have;
@@ -270,6 +269,8 @@ static void move_mark(struct tail_file *f)
         return;
     f->mark.read = f->next;
     f->mark.seam = (struct tail_print){ 0 };
+    if (cut) /* the bytes are gone; a copy may have them */
+        return;
     if (read_at(f->fd, seam, n, f->next - n, &have) == ST_OK && have == n)
         f->mark.seam = tail_print_of(slice_of(seam, n));
     /* Cut in between: those bytes may be foreign, so let only the head speak. */
@@ -277,8 +278,7 @@ static void move_mark(struct tail_file *f)
         f->mark.seam = (struct tail_print){ 0 };
 }
 
-/* --- feeding --------------------------------------------------------------------------
- */
+/* --- feeding --- */
 
 static void on_line(void *arg, const struct line *line)
 {
@@ -450,15 +450,13 @@ static enum tail_turn turn_plain(struct tail_file *f, struct tail_reader *r,
     count_lines(r, &before, f->logline);
     count_bytes(r, &lines_before, r->lines);
     r->count->bytes += f->next - from;
-    if (end != TAIL_TURN_TRUNCATED)
-        move_mark(f);
+    move_mark(f, end == TAIL_TURN_TRUNCATED);
     f->changed |= f->next != from;
     f->resume = logline_resume(f->logline, f->next);
     return end;
 }
 
-/* --- gz -------------------------------------------------------------------------------
- */
+/* --- gz --- */
 
 /* MORE: f->gz stands at f->next. */
 static enum tail_turn begin_gz(struct tail_file *f, struct tail_reader *r)
@@ -529,8 +527,7 @@ static enum tail_turn turn_gz(struct tail_file *f, struct tail_reader *r, uint64
     return end;
 }
 
-/* --- turns ----------------------------------------------------------------------------
- */
+/* --- turns --- */
 
 enum tail_turn tail_file_turn(struct tail_file *f, struct tail_reader *r, uint64_t budget)
 {
@@ -560,7 +557,7 @@ void tail_file_finish(struct tail_file *f, struct tail_reader *r)
         logline_finish(f->logline, r->env->emit, r->env->emit_arg);
         r->count->bytes += f->scanned - f->next;
         f->next = f->scanned;
-        move_mark(f);
+        move_mark(f, false);
         f->resume = f->next;
         f->changed = true;
     }
@@ -573,7 +570,7 @@ void tail_file_skip(struct tail_file *f)
     if (verify(f, 0) != TAIL_TURN_IDLE)
         return;
     f->next = f->scanned = f->resume = f->size;
-    move_mark(f);
+    move_mark(f, false);
     f->changed = true;
 }
 

@@ -50,6 +50,9 @@ struct tail_file {
     bool stored;  /* the spool has a row */
     bool drop;    /* to be forgotten, there too */
     bool broken;  /* unreadable; said once */
+    bool
+        reopened; /* not looked at since it was opened: the inode may be another file's */
+    bool moved;   /* its path changed since then */
     struct tail_file *ino_next, *wd_next;
 };
 

@@ -66,8 +66,7 @@ enum tail_copy tail_copy_of(const struct tail_mark *m, bool gz, bool waited)
     return TAIL_NEW;
 }
 
-/* --- codec: version byte, then decimal numbers with blanks, '\n', logline state -------
- */
+/* --- codec: version byte, then decimal numbers with blanks, '\n', logline state --- */
 
 enum { STATE_NUMBERS = 16 };
 

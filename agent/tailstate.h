@@ -80,8 +80,7 @@ enum tail_copy {
 /* `waited`: it has stood here unchanged for longer than the grace period. */
 enum tail_copy tail_copy_of(const struct tail_mark *m, bool gz, bool waited);
 
-/* --- what the spool keeps -------------------------------------------------------------
- */
+/* --- what the spool keeps --- */
 struct tail_state {
     struct tail_mark mark;
     uint64_t number;  /* of the line at the committed offset */
