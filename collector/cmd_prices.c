@@ -1,7 +1,6 @@
 /* Subcommands in a table; each gets the options already parsed. */
 #include "collector/command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -34,9 +33,10 @@ static const char usage[] =
     "  check            errors and doubtful places of the book; exit 1 on errors\n"
     "  import FILE      new prices of LiteLLM's model_prices_and_context_window.json,\n"
     "                   models.dev's api.json or genai-prices' data.json, as dated rows\n"
-    "                   of a local book (-o)\n"
+    "                   of a local book (--output)\n"
     "  unpriced         models seen in the store without a price, with their volume\n"
     "\n"
+    "  -c FILE          take prices, overrides and data_dir from the configuration\n"
     "  --prices FILE    the book; default: the built-in one\n"
     "  --overrides FILE own prices and discounts, which win\n"
     "  --provider NAME  only this provider\n"
@@ -46,7 +46,7 @@ static const char usage[] =
     "  --days N         check: also name models without a new price for N days;\n"
     "                   unpriced: of the last N days (30)\n"
     "  --data DIR       unpriced: the collector's data_dir\n"
-    "  -o FILE          import: the local book to write (prices.local.yaml)\n"
+    "  --output FILE    import: the local book to write (prices.local.yaml)\n"
     "  --dry-run        import: say what would change, write nothing\n";
 
 /* --- list --------------------------------------------------------------------------- */
@@ -358,7 +358,7 @@ static int unpriced(const struct prices *c)
     struct query_result all = { 0 };
     unsigned n = 0;
     if (!c->data_dir) {
-        fputs("prices unpriced: --data DIR is wanted\n", stderr);
+        fputs("prices unpriced: --data DIR or -c FILE is wanted\n", stderr);
         return 2;
     }
     arena_init(&a, 256 << 20);
@@ -390,100 +390,101 @@ static const struct {
     { "import", import }, { "unpriced", unpriced },
 };
 
-static bool parse_options(int argc, char **argv, struct prices *c)
+/* "--at", "--days" and the flags of the form into c; false: said why on stderr. */
+static bool read_values(struct prices *c, const char *at, const char *days)
 {
-    static const struct option options[] = {
-        { "prices", required_argument, NULL, 'p' },
-        { "overrides", required_argument, NULL, 'O' },
-        { "provider", required_argument, NULL, 'P' },
-        { "at", required_argument, NULL, 'a' },
-        { "tier", required_argument, NULL, 't' },
-        { "days", required_argument, NULL, 'd' },
-        { "data", required_argument, NULL, 'D' },
-        { "output", required_argument, NULL, 'o' },
-        { "json", no_argument, NULL, 'j' },
-        { "csv", no_argument, NULL, 'c' },
-        { "dry-run", no_argument, NULL, 'n' },
-        { 0 },
-    };
     int64_t ns;
-    uint64_t days;
-    optind = 1;
-    for (int o; (o = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
-        switch (o) {
-        case 'p':
-            c->book_path = optarg;
-            break;
-        case 'O':
-            c->overrides = optarg;
-            break;
-        case 'P':
-            c->provider = optarg;
-            break;
-        case 'a':
-            if (!instant_day(slice_str(optarg), &ns)) {
-                fprintf(stderr, "--at: '%s' is no date such as 2026-11-23\n", optarg);
-                return false;
-            }
-            c->day = ns / 1000000000;
-            break;
-        case 't':
-            c->tier = optarg;
-            break;
-        case 'd':
-            if (!slice_u64(slice_str(optarg), &days) || days == 0 || days > 36500) {
-                fprintf(stderr, "--days: '%s' is no number from 1 to 36500\n", optarg);
-                return false;
-            }
-            c->days = (int64_t)days;
-            break;
-        case 'D':
-            c->data_dir = optarg;
-            break;
-        case 'o':
-            c->output = optarg;
-            break;
-        case 'j':
-            c->format = FORMAT_JSON;
-            break;
-        case 'c':
-            c->format = FORMAT_CSV;
-            break;
-        case 'n':
-            c->dry_run = true;
-            break;
-        default:
-            return false;
-        }
+    uint64_t n;
+    if (at && !instant_day(slice_str(at), &ns)) {
+        fprintf(stderr, "prices: --at: '%s' is no date such as 2026-11-23\n", at);
+        return false;
     }
-    c->args = argv + optind;
-    c->n_args = argc - optind;
+    if (days && (!slice_u64(slice_str(days), &n) || n == 0 || n > 36500)) {
+        fprintf(stderr, "prices: --days: '%s' is no number from 1 to 36500\n", days);
+        return false;
+    }
+    c->day = at ? ns / 1000000000 : time(NULL);
+    c->days = days ? (int64_t)n : 0;
     return true;
+}
+
+static bool parse_options(int argc, char **argv, struct prices *c, const char **config)
+{
+    const char *at = NULL, *days = NULL;
+    bool json = false, csv = false;
+    const struct command_option options[] = {
+        { "config", config, NULL },
+        { "prices", &c->book_path, NULL },
+        { "overrides", &c->overrides, NULL },
+        { "provider", &c->provider, NULL },
+        { "at", &at, NULL },
+        { "tier", &c->tier, NULL },
+        { "days", &days, NULL },
+        { "data", &c->data_dir, NULL },
+        { "output", &c->output, NULL },
+        { "json", NULL, &json },
+        { "csv", NULL, &csv },
+        { "dry-run", NULL, &c->dry_run },
+    };
+    if (!command_options(argc, argv, options, sizeof options / sizeof *options,
+                         &c->n_args) ||
+        !read_values(c, at, days))
+        return false;
+    c->args = argv + 1;
+    c->format = json ? FORMAT_JSON : csv ? FORMAT_CSV : FORMAT_TABLE;
+    return true;
+}
+
+/* What the options leave open, from the collector's configuration. */
+static void from_config(struct prices *c, const struct config *cf)
+{
+    if (!c->book_path && *cf->prices)
+        c->book_path = cf->prices;
+    if (!c->overrides && *cf->price_overrides)
+        c->overrides = cf->price_overrides;
+    if (!c->data_dir)
+        c->data_dir = cf->data_dir;
+}
+
+static int run(struct prices *c, const char *name)
+{
+    struct buf why = { 0 };
+    size_t i = 0, n = sizeof commands / sizeof *commands;
+    while (i < n && strcmp(name, commands[i].name) != 0)
+        i++;
+    if (i == n) {
+        fprintf(stderr, "prices: unknown command '%s'; --help lists them\n", name);
+        return 2;
+    }
+    enum status st = price_book_open(c->book_path, c->overrides, &c->book, &why);
+    if (st)
+        fprintf(stderr, "%s\n", why.n ? buf_cstr(&why) : status_name(st));
+    int rc = st == ST_OK ? commands[i].run(c) : st == ST_CONFIG ? 2 : 1;
+    price_book_free(c->book);
+    buf_release(&why);
+    return rc;
 }
 
 int cmd_prices(int argc, char **argv)
 {
-    struct prices c = { .output = "prices.local.yaml", .day = time(NULL) };
-    struct buf why = { 0 };
-    int rc = 2;
-    if (argc < 2 || !parse_options(argc - 1, argv + 1, &c)) {
-        fputs(usage, stderr);
+    struct prices c = { .output = "prices.local.yaml" };
+    const char *config = NULL;
+    struct config cf;
+    struct arena a;
+    if (argc < 2 || *argv[1] == '-') {
+        bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
+        fputs(usage, help ? stdout : stderr);
+        return help ? 0 : 2;
+    }
+    if (!parse_options(argc - 1, argv + 1, &c, &config))
         return 2;
-    }
-    enum status st = price_book_open(c.book_path, c.overrides, &c.book, &why);
-    if (st) {
-        fprintf(stderr, "%s\n", why.n ? buf_cstr(&why) : status_name(st));
-        buf_release(&why);
-        return st == ST_CONFIG ? 2 : 1;
-    }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            rc = commands[i].run(&c);
-            goto out;
-        }
-    fprintf(stderr, "prices: unknown command '%s'\n%s", argv[1], usage);
-out:
-    price_book_free(c.book);
-    buf_release(&why);
+    const char *name = argv[1];
+    if (!config)
+        return run(&c, name);
+    if (!command_config(config, &a, &cf))
+        return 2;
+    from_config(&c, &cf);
+    int rc = run(&c, name);
+    arena_release(&a);
     return rc;
 }

@@ -3,7 +3,9 @@
 
 #include "testing.h"
 
+#include "collector/command.h"
 #include "collector/price_lint.h"
+#include "collector/store.h"
 #include "common/instant.h"
 
 static const char litellm[] =
@@ -306,6 +308,73 @@ static void the_built_in_book_is_clean(void **state)
     assert_true(price_builtin.n_models >= 80);
 }
 
+/* --- the command -------------------------------------------------------------------- */
+
+static void drop_store(const char *dir)
+{
+    static const char *const files[] = { "breakeven.db", "breakeven.db-wal",
+                                         "breakeven.db-shm", "collector.lock", "out" };
+    char path[128];
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(dir), 0);
+}
+
+/* Two calls of a model that the book has, three of one that it has not. */
+static void fill_store(const char *dir, int64_t hour)
+{
+    struct store *s;
+    struct buf why = { 0 };
+    struct store_put result;
+    struct rollup_row rows[2] = { { .ver = 1, .epoch = 1 }, { .ver = 1, .epoch = 1 } };
+    for (unsigned i = 0; i < 2; i++) {
+        rows[i].key.hour = hour;
+        rows[i].key.name[ROLLUP_provider] = SLICE("openai");
+        rows[i].key.name[ROLLUP_model] = i ? SLICE("gpt-unheard-of") : SLICE("gpt-4o");
+        rows[i].total.calls = 2 + i;
+        rows[i].total.v[USAGE_input] = 100;
+    }
+    struct store_batch b = { .agent = { .name = SLICE("a"),
+                                        .version = SLICE("1"),
+                                        .health = SLICE("{}"),
+                                        .clock_ms = hour * 1000 },
+                             .now_s = hour,
+                             .row = rows,
+                             .rows = 2 };
+    assert_int_equal(store_sqlite_open(&(struct store_options){ .dir = dir }, &s, &why),
+                     ST_OK);
+    assert_int_equal(store_put(s, &b, 1, &result), ST_OK);
+    store_free(s);
+    buf_release(&why);
+}
+
+static void unpriced_models_are_told(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/breakeven-unpriced-XXXXXX", path[64], text[512];
+    assert_non_null(mkdtemp(dir));
+    fill_store(dir, time(NULL) / 3600 * 3600);
+    snprintf(path, sizeof path, "%s/out", dir);
+    char *argv[] = { "prices", "unpriced", "--data", dir, "--json", NULL };
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    assert_non_null(freopen(path, "w", stdout));
+    int rc = cmd_prices(5, argv);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    FILE *f = fopen(path, "r");
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    text[n] = '\0';
+    fclose(f);
+    assert_int_equal(rc, 0);
+    assert_string_equal(text, "{\"provider\":\"openai\",\"model\":\"gpt-unheard-of\","
+                              "\"calls\":3,\"tokens\":100}\n");
+    drop_store(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +382,7 @@ int main(void)
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(changes_become_dated_rows),
         cmocka_unit_test(rows_are_never_overwritten),
+        cmocka_unit_test(unpriced_models_are_told),
         cmocka_unit_test(lint_finds),
         cmocka_unit_test(the_built_in_book_is_clean),
     };
