@@ -11,8 +11,8 @@ enum { RETRY_AFTER_MAX_S = 3600, BYTES_CAP_MIN = 64 * 1024, WIRE_SCHEMA = 1 };
 
 struct ship_limits ship_limits_default(void)
 {
-    return (struct ship_limits){ .max_rows = 5000,
-                                 .max_bytes = 2 << 20,
+    return (struct ship_limits){ .max_rows = 2000,
+                                 .max_bytes = 512 << 10,
                                  .interval_ms = 10 * 1000,
                                  .heartbeat_ms = 60 * 1000,
                                  .backoff_min_ms = 1000,

@@ -19,7 +19,7 @@ struct ship_limits {
     int64_t backoff_min_ms, backoff_max_ms;
 };
 
-/* 5,000 rows, 2 MiB; 10 s; 60 s; 1 s, 300 s. */
+/* 2,000 rows, 512 KiB (an agent stays small); 10 s; 60 s; 1 s, 300 s. */
 struct ship_limits ship_limits_default(void);
 
 enum ship_phase {

@@ -119,7 +119,8 @@ def case_delivered():
         assert headers["Content-Type"] == "application/x-ndjson"
         assert headers["User-Agent"].startswith("breakeven-agent/")
         assert headers.get("Content-Encoding", "none") == compression
-        assert lines[0]["agent"] == "driver" and lines[0]["rows"] == 3000
+        assert lines[0]["agent"] == "driver" and lines[0]["rows"] == len(lines) - 1
+        assert sum(lines[0]["rows"] for _, _, lines in server.requests) == 3000
         assert lines[0]["health"] == {"files": 1}
 
 

@@ -36,6 +36,8 @@ static struct ship begun(int64_t now)
 {
     struct ship s;
     struct ship_limits limits = ship_limits_default();
+    limits.max_rows = 5000;
+    limits.max_bytes = 2 << 20;
     ship_init(&s, &limits, now);
     return s;
 }
