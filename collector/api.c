@@ -129,6 +129,15 @@ static const char *take_param(const struct api_request *q, const struct api_para
     return add_filter(q, out, p->name, v) ? NULL : "unknown parameter";
 }
 
+/* A date alone is a day of the zone asked for, which may be known only now. */
+static void shift_date(const struct api_request *q, const char *name, int32_t offset_s,
+                       int64_t *at)
+{
+    int64_t ns;
+    if (instant_day(api_param(q, name), &ns))
+        *at -= offset_s;
+}
+
 bool api_query(const struct api_request *q, enum store_grain grain,
                struct store_query *out, struct api_reply *r)
 {
@@ -142,6 +151,8 @@ bool api_query(const struct api_request *q, enum store_grain grain,
             return false;
         }
     }
+    shift_date(q, "from", out->offset_s, &out->from);
+    shift_date(q, "to", out->offset_s, &out->to);
     if (out->from == INT64_MIN)
         out->from = store_bucket(out->to - INT64_C(86400) * DEFAULT_DAYS, STORE_DAY, 0);
     if (out->from >= out->to) {

@@ -56,7 +56,7 @@ static const struct yaml_field limit_fields[] = {
           "batches waiting for the writer; more are answered 503"),
     LIMIT("answer", YAML_SIZE, request_bytes, "64MiB", 1048576, 4294967296.0,
           "memory of one API answer"),
-    LIMIT("series", YAML_INT, series, "1000000", 1, 16000000,
+    LIMIT("series", YAML_INT, series, "200000", 1, 16000000,
           "series in the store; rows of further ones are refused and counted"),
     LIMIT("metrics_series", YAML_INT, metrics_series, "2000", 1, 100000,
           "label sets in /metrics; the tail folds into \"other\""),

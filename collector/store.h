@@ -66,7 +66,8 @@ struct store_filter {
 };
 
 struct store_query {
-    int64_t from, to; /* Unix seconds, [from, to); widened to whole days (or hours) */
+    int64_t from, to; /* Unix seconds, [from, to); widened to whole days of the zone, or
+                         to whole hours for STORE_HOUR */
     enum store_grain grain;
     uint32_t group; /* store_bit of each dimension to tell apart */
     const struct store_filter *filter;
@@ -154,7 +155,7 @@ struct store_options {
     const char *dir;       /* data_dir */
     bool read_only;        /* beside a running collector; writes answer ST_DENIED */
     int64_t retention_s;   /* of hourly rows; 0: 400 days */
-    uint64_t series_max;   /* 0: 1,000,000 */
+    uint64_t series_max;   /* 0: 200,000 */
     const struct log *log; /* or NULL */
 };
 

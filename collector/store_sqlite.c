@@ -320,7 +320,7 @@ static const struct store_engine engine = {
 static struct store_sqlite *make(const struct store_options *o)
 {
     struct store_sqlite *s = calloc(1, sizeof *s);
-    uint64_t seed = 0, most = o->series_max ? o->series_max : 1000000;
+    uint64_t seed = 0, most = o->series_max ? o->series_max : 200000;
     if (!s)
         return NULL;
     if (getrandom(&seed, sizeof seed, 0) < 0)

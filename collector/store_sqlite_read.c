@@ -129,13 +129,13 @@ static enum status prepare(sqlite3 *db, struct buf *sql, int64_t from, int64_t t
     return status_of_sqlite(db, rc);
 }
 
-/* [from, to) of a query widened to whole hours or days. */
-static void widen(const struct store_query *q, bool hours, int64_t *from, int64_t *to)
+/* [from, to) of a query widened to whole units: days of its zone, or hours. */
+static void widen(const struct store_query *q, enum store_grain unit, int64_t *from,
+                  int64_t *to)
 {
-    enum store_grain unit = hours ? STORE_HOUR : STORE_DAY;
-    *from = store_bucket(q->from, unit, 0);
-    *to = q->to > q->from ? store_bucket(q->to - 1, unit, 0) + (hours ? 3600 : 86400)
-                          : *from;
+    int64_t length = unit == STORE_HOUR ? 3600 : 86400;
+    *from = store_bucket(q->from, unit, q->offset_s);
+    *to = q->to > q->from ? store_bucket(q->to - 1, unit, q->offset_s) + length : *from;
 }
 
 struct scan {
@@ -181,7 +181,7 @@ enum status store_sqlite_scan(struct store *base, const struct store_query *q,
     int64_t from, to;
     if (!db)
         return ST_IO;
-    widen(q, hours, &from, &to);
+    widen(q, q->grain == STORE_HOUR ? STORE_HOUR : STORE_DAY, &from, &to);
     c.fields = build_scan(&sql, hours, c.agent, atomic_load(&s->fields), c.field);
     enum status st = prepare(db, &sql, from, to, &c.q);
     int rc = st == ST_OK ? sqlite3_step(c.q) : SQLITE_DONE;
@@ -226,7 +226,7 @@ enum status store_sqlite_sketches(struct store *base, const struct store_query *
     int64_t from, to;
     if (!db)
         return ST_IO;
-    widen(q, true, &from, &to);
+    widen(q, STORE_HOUR, &from, &to);
     buf_adds(&sql, "SELECT series, source, duration, ttft FROM usage_hour "
                    "WHERE hour >= ? AND hour < ? AND (duration != '' OR ttft != '')");
     enum status st = prepare(db, &sql, from, to, &c);

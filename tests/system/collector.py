@@ -110,6 +110,18 @@ class Batches(Case):
                           "unknown_fields": 1})
         self.assertEqual(self.calls(), 11)
 
+    def test_a_sum_too_large(self):
+        """Each row is fine, their day is not: 400, nothing changed, others go on."""
+        h = this_hour() // 86400 * 86400
+        most = {"in": 2 ** 63 - 1}
+        first = batch(header(), row(h, 1, 1, **most))
+        self.assertEqual(self.c.post(first, self.write)[0], 200)
+        again = batch(header(), row(h, 1, 1, model="y"), row(h, 1, 1, epoch=2, **most))
+        status, body, _ = self.c.post(again, self.write)
+        self.assertEqual(status, 400, body)
+        self.assertEqual(self.c.post(batch(header(), row(h, 1, 3, model="z")), self.write)[0], 200)
+        self.assertEqual(self.calls(), 4)
+
     def test_encodings(self):
         plain = batch(header(), row(this_hour(), 1, 5))
         zstd = subprocess.run(["zstd", "-qc"], input=plain, stdout=subprocess.PIPE,

@@ -242,12 +242,37 @@ static void test_parameters(void **state)
     }
 }
 
+/* A date is a day of the zone that the query asks for, wherever the zone stands. */
+static void test_dates_of_a_zone(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct store_query q;
+    struct api_reply reply = { .status = 200 };
+    struct api_param p[] = { { SLICE("from"), SLICE("2026-11-01") },
+                             { SLICE("to"), SLICE("2026-11-02") },
+                             { SLICE("offset"), SLICE("+02:00") } };
+    arena_init(&a, 1 << 16);
+    for (int i = 0; i < 2; i++) {
+        struct api_request request = {
+            .param = p, .params = 3, .now_s = T0 + 20 * DAY, .arena = &a
+        };
+        assert_true(api_query(&request, STORE_DAY, &q, &reply));
+        assert_int_equal(q.from, T0 - 7200);
+        assert_int_equal(q.to, T0 + 2 * DAY - 7200);
+        struct api_param swap = p[0];
+        p[0] = p[2];
+        p[2] = swap;
+    }
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups),     cmocka_unit_test(test_saturation_and_limit),
         cmocka_unit_test(test_profile),    cmocka_unit_test(test_export),
-        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_parameters), cmocka_unit_test(test_dates_of_a_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

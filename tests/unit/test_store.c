@@ -322,6 +322,33 @@ static void test_filters(void **state)
     drop_dir(dir);
 }
 
+/* Days of another zone are whole, although they begin inside a UTC day. */
+static void test_zone(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    struct store *s = open_store(dir);
+    const int64_t day = NOW - NOW % 86400;
+    struct rollup_row rows[48];
+    for (int i = 0; i < 48; i++)
+        rows[i] = make_row(day - 3600 * (i + 1), 0, 1, 1, 1);
+    put(s, "a", rows, 48);
+    struct arena a;
+    struct query_result r;
+    arena_init(&a, 1 << 20);
+    struct store_query q = { .from = day - 86400 - 7200 + 60, /* inside the local day */
+                             .to = day - 7200,
+                             .grain = STORE_DAY,
+                             .offset_s = 7200 };
+    assert_int_equal(query_usage(s, NULL, &q, &a, &r), ST_OK);
+    assert_int_equal(r.rows, 1);
+    assert_int_equal(r.row->calls, 24);
+    assert_int_equal(r.row->time, day - 86400 - 7200);
+    arena_release(&a);
+    store_free(s);
+    drop_dir(dir);
+}
+
 static enum status collect(void *arg, struct slice v)
 {
     buf_add(arg, v);
@@ -484,10 +511,15 @@ static void test_migration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_order), cmocka_unit_test(test_correction),
-        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_retention),
-        cmocka_unit_test(test_filters),   cmocka_unit_test(test_values_and_records),
-        cmocka_unit_test(test_sketches),  cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_correction),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_retention),
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_zone),
+        cmocka_unit_test(test_values_and_records),
+        cmocka_unit_test(test_sketches),
+        cmocka_unit_test(test_buckets),
         cmocka_unit_test(test_migration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
