@@ -12,6 +12,8 @@
 #include "common/arena.h"
 
 enum {
+    ENGINE_GUESSES = 128,
+    ENGINE_SPELLINGS = 8,   /* of providers, remembered */
     ENGINE_FRAMES = 256,    /* objects of a record that hold something */
     ENGINE_DEPTH = 64,      /* deeper objects of a record are passed over */
     ENGINE_NEST = 3,        /* JSON in a string in a string in a string */
@@ -35,10 +37,13 @@ struct extract {
     size_t frames;
     struct exchange *exchange;
     struct estimate estimate; /* learns from every exchange that reports */
-    char model[RAW_TEXT]; /* model of a path, decoded */
-    const char *provider; /* the last provider of a record, as spelled and as named */
-    char spelled[32];
-    size_t spelled_n;
+    char model[RAW_TEXT];     /* model of a path, decoded */
+    struct spelling {         /* providers of records, as spelled and as named */
+        const char *name;
+        char text[32];
+        size_t n;
+    } spelling[ENGINE_SPELLINGS];
+    struct raw_guess guess[ENGINE_GUESSES]; /* by number and predecessor of a key */
 };
 
 /* Surface, accounting and outcome of a body whose request is unknown, from its shape. */

@@ -5,43 +5,51 @@
 #include "agent/engine.h"
 
 struct kind {
-    const char *name, *surface;
+    struct slice name;
+    const char *surface;
     enum accounting accounting;
     const char *id; /* what its id begins with; NULL: the name is telling enough */
 };
 
+#define NAME(lit)                                                                        \
+    {                                                                                    \
+        lit, sizeof(lit) - 1                                                             \
+    }
+
 /* Values of "object" (OpenAI and kin). */
 static const struct kind objects[] = {
-    { "chat.completion", "openai.chat", ACCOUNTING_CALL, NULL },
-    { "chat.completion.chunk", "openai.chat", ACCOUNTING_CALL, NULL },
-    { "chat.completions", "openai.chat", ACCOUNTING_CALL, NULL },
-    { "text_completion", "openai.completions", ACCOUNTING_CALL, NULL },
-    { "text.completion", "openai.completions", ACCOUNTING_CALL, NULL },
-    { "response", "openai.responses", ACCOUNTING_CALL, NULL },
-    { "response.compaction", "openai.responses_compact", ACCOUNTING_CALL, NULL },
-    { "response.input_tokens", "openai.count_tokens", ACCOUNTING_FREE, NULL },
-    { "response.deleted", "openai.responses_admin", ACCOUNTING_FREE, NULL },
-    { "batch", "openai.batches", ACCOUNTING_DEFERRED, NULL },
-    { "thread.run", "openai.assistants_run", ACCOUNTING_DEFERRED, NULL },
-    { "interaction", "gemini.interactions", ACCOUNTING_CALL, NULL },
-    { "model", "admin", ACCOUNTING_FREE, NULL },
-    { "file", "admin", ACCOUNTING_FREE, NULL },
-    { "vector_store", "admin", ACCOUNTING_FREE, NULL },
-    { "assistant", "admin", ACCOUNTING_FREE, NULL },
-    { "thread", "admin", ACCOUNTING_FREE, NULL },
+    { NAME("chat.completion"), "openai.chat", ACCOUNTING_CALL, NULL },
+    { NAME("chat.completion.chunk"), "openai.chat", ACCOUNTING_CALL, NULL },
+    { NAME("chat.completions"), "openai.chat", ACCOUNTING_CALL, NULL },
+    { NAME("text_completion"), "openai.completions", ACCOUNTING_CALL, NULL },
+    { NAME("text.completion"), "openai.completions", ACCOUNTING_CALL, NULL },
+    { NAME("response"), "openai.responses", ACCOUNTING_CALL, NULL },
+    { NAME("response.compaction"), "openai.responses_compact", ACCOUNTING_CALL, NULL },
+    { NAME("response.input_tokens"), "openai.count_tokens", ACCOUNTING_FREE, NULL },
+    { NAME("response.deleted"), "openai.responses_admin", ACCOUNTING_FREE, NULL },
+    { NAME("batch"), "openai.batches", ACCOUNTING_DEFERRED, NULL },
+    { NAME("thread.run"), "openai.assistants_run", ACCOUNTING_DEFERRED, NULL },
+    { NAME("interaction"), "gemini.interactions", ACCOUNTING_CALL, NULL },
+    { NAME("model"), "admin", ACCOUNTING_FREE, NULL },
+    { NAME("file"), "admin", ACCOUNTING_FREE, NULL },
+    { NAME("vector_store"), "admin", ACCOUNTING_FREE, NULL },
+    { NAME("assistant"), "admin", ACCOUNTING_FREE, NULL },
+    { NAME("thread"), "admin", ACCOUNTING_FREE, NULL },
 };
 
 /* Values of "type" (Anthropic). */
 static const struct kind types[] = {
-    { "message", "anthropic.messages", ACCOUNTING_CALL, "msg_" },
-    { "completion", "anthropic.complete", ACCOUNTING_CALL, "compl_" },
-    { "message_batch", "anthropic.batches", ACCOUNTING_DEFERRED, NULL },
+    { NAME("message"), "anthropic.messages", ACCOUNTING_CALL, "msg_" },
+    { NAME("completion"), "anthropic.complete", ACCOUNTING_CALL, "compl_" },
+    { NAME("message_batch"), "anthropic.batches", ACCOUNTING_DEFERRED, NULL },
 };
 
 static const struct kind *kind_of(const struct kind *k, size_t n, struct slice name)
 {
+    if (!name.n)
+        return NULL;
     for (size_t i = 0; i < n; i++)
-        if (slice_eq(slice_str(k[i].name), name))
+        if (slice_eq(k[i].name, name))
             return &k[i];
     return NULL;
 }
@@ -190,6 +198,8 @@ struct slice judge_id(const char *surface, uint16_t status, bool streamed,
         "cohere.rerank",       "cohere.generate",    "mistral.conversations",
     };
     struct slice name = slice_str(surface), none = { NULL, 0 };
+    if (!id.n)
+        return none;
     if (status >= 400 || slice_eq(name, SLICE("openai.responses_admin")) ||
         (streamed && slice_eq(name, SLICE("cohere.generate"))))
         return none;

@@ -284,18 +284,23 @@ static void units(const struct raw *r, struct usage *u)
 
 bool normalise_has_usage(const struct raw *r)
 {
-    static const enum raw_num marks[] = {
-        N_PROMPT,         N_COMPLETION,   N_TOTAL,      N_INPUT,       N_OUTPUT,
-        N_G_PROMPT,       N_G_CANDIDATES, N_G_THOUGHTS, N_I_INPUT,     N_I_OUTPUT,
-        N_B_INPUT,        N_B_OUTPUT,     N_B_TOTAL,    N_M_INPUT,     N_M_OUTPUT,
-        N_C_INPUT,        N_C_OUTPUT,     N_C_SEARCHES, N_C_CLASSES,   N_C_IMAGES,
-        N_C_IMAGE_TOKENS, N_O_PROMPT,     N_O_EVAL,     N_L_EVALUATED, N_L_PREDICTED,
-        N_X_IN,           N_X_OUT,        N_X_OUT_LAST
-    };
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (raw_has(r, marks[i]))
-            return true;
-    return r->flags & F_DURATION || (raw_has(r, N_T_IN) && raw_has(r, N_T_OUT));
+#define BIT(n)   ((uint64_t)1 << ((n) % 64))
+#define IN(w, n) ((n) / 64 == (w) ? BIT(n) : 0)
+#define MARKS(w)                                                                         \
+    (IN(w, N_PROMPT) | IN(w, N_COMPLETION) | IN(w, N_TOTAL) | IN(w, N_INPUT) |           \
+     IN(w, N_OUTPUT) | IN(w, N_G_PROMPT) | IN(w, N_G_CANDIDATES) | IN(w, N_G_THOUGHTS) | \
+     IN(w, N_I_INPUT) | IN(w, N_I_OUTPUT) | IN(w, N_B_INPUT) | IN(w, N_B_OUTPUT) |       \
+     IN(w, N_B_TOTAL) | IN(w, N_M_INPUT) | IN(w, N_M_OUTPUT) | IN(w, N_C_INPUT) |        \
+     IN(w, N_C_OUTPUT) | IN(w, N_C_SEARCHES) | IN(w, N_C_CLASSES) | IN(w, N_C_IMAGES) |  \
+     IN(w, N_C_IMAGE_TOKENS) | IN(w, N_O_PROMPT) | IN(w, N_O_EVAL) |                     \
+     IN(w, N_L_EVALUATED) | IN(w, N_L_PREDICTED) | IN(w, N_X_IN) | IN(w, N_X_OUT) |      \
+     IN(w, N_X_OUT_LAST))
+    static const uint64_t marks[2] = { MARKS(0), MARKS(1) };
+#undef MARKS
+#undef IN
+#undef BIT
+    return r->have[0] & marks[0] || r->have[1] & marks[1] || r->flags & F_DURATION ||
+           (raw_has(r, N_T_IN) && raw_has(r, N_T_OUT));
 }
 
 bool normalise(const struct raw *r, struct slice provider, struct usage *u)

@@ -6,9 +6,11 @@ enum { WHERE_KNOWN, WHERE_ANY };
 
 static const struct host {
     const char *pattern, *provider;
+    size_t provider_n;
     int other;
 } hosts[] = {
-#define HOST(pattern, provider, other) { pattern, provider, OTHER_##other },
+#define HOST(pattern, provider, other)                                                   \
+    { pattern, provider, sizeof(provider) - 1, OTHER_##other },
 #include "agent/provider.def"
 };
 
@@ -309,7 +311,7 @@ static const struct {
 const char *provider_canonical(struct slice name)
 {
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
-        if (slice_ieq(name, slice_str(hosts[i].provider)))
+        if (slice_ieq(name, slice_of(hosts[i].provider, hosts[i].provider_n)))
             return hosts[i].provider;
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (slice_ieq(name, slice_str(aliases[i].spelling)))

@@ -29,90 +29,146 @@ static const struct raw_key sent_text = { .action = A_TEXT_IN, .sub = C_SENT };
 static const struct raw_key out_text = { .action = A_TEXT_OUT, .sub = C_OUT };
 static const struct raw_key query = { .action = A_ITEM, .arg = 2 };
 
-static uint64_t load_upto8(const char *p, size_t n)
+/*
+ * The first 16 bytes of a name as two words, padded with zeros; `room` bytes can be read.
+ * Without a branch on the length, which no predictor would guess.
+ */
+static inline struct raw_words words_of(struct slice name, size_t room)
 {
-    uint64_t v = 0;
-    if (n >= 8) {
-        memcpy(&v, p, 8);
-    } else if (n >= 4) {
-        uint32_t a, b;
-        memcpy(&a, p, 4);
-        memcpy(&b, p + n - 4, 4);
-        v = (uint64_t)a << 32 | b;
-    } else if (n) {
-        v = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
-            (unsigned char)p[n - 1];
-    }
-    return v;
+    static const uint64_t mask[17][2] = {
+#define MASK(n) (UINT64_MAX >> (64 - 8 * (n)))
+        { 0, 0 },
+        { MASK(1), 0 },
+        { MASK(2), 0 },
+        { MASK(3), 0 },
+        { MASK(4), 0 },
+        { MASK(5), 0 },
+        { MASK(6), 0 },
+        { MASK(7), 0 },
+        { MASK(8), 0 },
+        { MASK(8), MASK(1) },
+        { MASK(8), MASK(2) },
+        { MASK(8), MASK(3) },
+        { MASK(8), MASK(4) },
+        { MASK(8), MASK(5) },
+        { MASK(8), MASK(6) },
+        { MASK(8), MASK(7) },
+        { MASK(8), MASK(8) },
+#undef MASK
+    };
+    size_t n = name.n < 16 ? name.n : 16;
+    uint64_t w[2] = { 0, 0 };
+    if (room >= 16)
+        memcpy(w, name.p, 16);
+    else if (n)
+        memcpy(w, name.p, n);
+    return (struct raw_words){ w[0] & mask[n][0], w[1] & mask[n][1] };
 }
 
-static size_t hash(unsigned context, struct slice name)
+static inline uint64_t hash(unsigned context, struct raw_words w, size_t n)
 {
-    uint64_t a = load_upto8(name.p, name.n);
-    uint64_t b = name.n > 8 ? load_upto8(name.p + name.n - 8, 8) : 0;
-    uint64_t h = (a ^ (b << 7 | b >> 57) ^ (name.n << 3) ^ (uint64_t)context << 40) *
-                 UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(h >> 53);
+    return (w.head ^ (w.tail << 7 | w.tail >> 57) ^ n << 3 ^ (uint64_t)context << 40) *
+           UINT64_C(0x9e3779b97f4a7c15);
 }
 
-_Static_assert(RAW_SLOTS == 2048, "hash gives 11 bits");
-_Static_assert(sizeof rows / sizeof *rows < RAW_SLOTS / 2, "the table is too full");
+enum { SLOT_SHIFT = 53, TAG_SHIFT = 37, ROWS = sizeof rows / sizeof *rows };
+
+_Static_assert(RAW_SLOTS == 1 << (64 - SLOT_SHIFT), "hash gives 11 bits");
+_Static_assert((int)ROWS < (int)RAW_ROWS, "more room for words is needed");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "masks keep the first bytes");
 
 void raw_table_init(struct raw_table *t)
 {
     memset(t, 0, sizeof *t);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        size_t at = hash(rows[i].context, slice_of(rows[i].name, rows[i].n));
-        while (t->at[at])
+    for (size_t i = 0; i < ROWS; i++) {
+        struct slice name = slice_of(rows[i].name, rows[i].n);
+        t->words[i] = words_of(name, name.n);
+        uint64_t h = hash(rows[i].context, t->words[i], name.n);
+        size_t at = (size_t)(h >> SLOT_SHIFT);
+        while (t->slot[at].row)
             at = (at + 1) % RAW_SLOTS;
-        t->at[at] = (uint16_t)(i + 1);
+        t->slot[at].row = (uint16_t)(i + 1);
+        t->slot[at].tag = (uint16_t)(h >> TAG_SHIFT);
     }
 }
 
-static const struct raw_key *find(const struct raw_table *t, unsigned context,
-                                  struct slice name)
+static inline const struct raw_key *find(const struct raw_table *t, unsigned context,
+                                         struct slice name, struct raw_words w)
 {
-    for (size_t at = hash(context, name); t->at[at]; at = (at + 1) % RAW_SLOTS) {
-        const struct raw_key *k = &rows[t->at[at] - 1];
-        if (k->n == name.n && k->context == context && !memcmp(k->name, name.p, name.n))
+    uint64_t h = hash(context, w, name.n);
+    uint16_t tag = (uint16_t)(h >> TAG_SHIFT);
+    for (size_t at = (size_t)(h >> SLOT_SHIFT); t->slot[at].row;
+         at = (at + 1) % RAW_SLOTS) {
+        if (t->slot[at].tag != tag)
+            continue;
+        size_t i = t->slot[at].row - 1u;
+        const struct raw_key *k = &rows[i];
+        if (t->words[i].head == w.head && t->words[i].tail == w.tail && k->n == name.n &&
+            k->context == context &&
+            (name.n <= 16 || !memcmp(k->name + 16, name.p + 16, name.n - 16)))
             return k;
     }
     return NULL;
 }
 
-/* Lower case without separators, if that changes the name; most keys stop here. */
+/* Any byte that may be an upper-case letter, '_', '-' or '.': 010x xxxx or 0010 xxxx. */
+static bool may_fold(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t upper = (word & ones * 0x60) ^ ones * 0x40,
+             sign = (word & ones * 0x70) ^ ones * 0x20;
+    return ((upper - ones) & ~upper & high) || ((sign - ones) & ~sign & high);
+}
+
+/* Lower case without separators; false if the name is that already, or too long. */
 static bool fold(struct slice name, char out[32], size_t *n)
 {
-    bool changed = false, under = false;
     if (name.n > 31)
         return false;
     *n = 0;
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
-        if (c >= 'A' && c <= 'Z') {
-            changed = true;
-            c = (char)(c | 0x20);
-        } else if (c == '-' || c == '.') {
-            changed = true;
+        if (c == '-' || c == '.' || c == '_')
             continue;
-        } else if (c == '_') {
-            under = true;
-            continue;
-        }
-        out[(*n)++] = c;
+        out[(*n)++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
-    return changed || !under;
+    return *n != name.n || memcmp(out, name.p, *n) != 0;
 }
 
 const struct raw_key *raw_find(const struct raw_table *t, enum raw_context context,
-                               struct slice name)
+                               struct slice name, size_t room)
 {
-    const struct raw_key *k = find(t, context, name);
+    struct raw_words w = words_of(name, room);
+    const struct raw_key *k = find(t, context, name, w);
     char folded[32];
     size_t n;
-    if (!k && context == C_ENV && name.n >= 4 && fold(name, folded, &n))
-        k = find(t, C_FOLD, slice_of(folded, n));
+    if (k || context != C_ENV || name.n < 4)
+        return k ? k : &others[context];
+    if ((name.n > 16 || may_fold(w.head) || may_fold(w.tail)) && fold(name, folded, &n))
+        name = slice_of(folded, n);
+    else if (name.n < 8)
+        return &others[context];
+    k = find(t, C_FOLD, name, words_of(name, name.n));
     return k ? k : &others[context];
+}
+
+bool raw_guessed(const struct raw_guess *g, enum raw_context context, const char *p,
+                 size_t room)
+{
+    if (!g->key || g->context != context || room < 17 || room <= g->n || p[g->n] != '"')
+        return false;
+    struct raw_words w = words_of(slice_of(p, g->n), room);
+    return g->words.head == w.head && g->words.tail == w.tail &&
+           (g->n <= 16 || (g->key->n == g->n && !memcmp(g->key->name, p, g->n)));
+}
+
+void raw_learn(const struct raw_table *t, struct raw_guess *g, enum raw_context context,
+               struct slice name)
+{
+    g->words = words_of(name, name.n);
+    g->key = raw_find(t, context, name, name.n);
+    g->n = name.n;
+    g->context = context;
 }
 
 const struct raw_key *raw_element(enum raw_context context)
@@ -202,9 +258,12 @@ static bool put_text(struct raw *r, const struct raw_key *k, enum json_type type
 static bool put_number(struct raw *r, const struct raw_key *k, struct slice text)
 {
     uint64_t v;
+    bool plain = slice_u64(text, &v) && v <= UINT64_C(1) << 40;
     bool counts = k->action != A_COST && k->action != A_SECONDS && k->action != A_MS;
-    if (counts ? !json_count(text, &v)
-               : !json_decimal(text, k->action == A_COST ? 12 : 3, &v))
+    if (plain && k->action != A_COST)
+        v *= counts ? 1 : 1000;
+    else if (counts ? !json_count(text, &v)
+                    : !json_decimal(text, k->action == A_COST ? 12 : 3, &v))
         return false;
     switch ((enum raw_action)k->action) {
     case A_COUNTER:

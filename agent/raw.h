@@ -263,21 +263,45 @@ struct raw_key {
     uint32_t see; /* flags raised when the value is not null */
 };
 
-enum { RAW_SLOTS = 2048 };
+enum { RAW_SLOTS = 2048, RAW_ROWS = 768 };
+
+/* The first 16 bytes of a name. */
+struct raw_words {
+    uint64_t head, tail;
+};
 
 /* The compiled table: a hash of (context, name). Made once per engine, then constant. */
 struct raw_table {
-    uint16_t at[RAW_SLOTS]; /* index + 1 into the rows, 0 empty */
+    struct {
+        uint16_t row; /* index + 1, 0 empty */
+        uint16_t tag; /* more bits of the hash: a stranger stops here */
+    } slot[RAW_SLOTS];
+    struct raw_words words[RAW_ROWS]; /* of each row's name */
 };
 
 void raw_table_init(struct raw_table *t);
 
 /*
  * The row of `name` inside an object of `context`, or the context's row for unknown keys.
- * Never NULL.
+ * Never NULL. `room` bytes can be read from name.p on (at least name.n; 16 are faster).
  */
 const struct raw_key *raw_find(const struct raw_table *t, enum raw_context context,
-                               struct slice name);
+                               struct slice name, size_t room);
+
+/* What stood at the same place of the document before. */
+struct raw_guess {
+    struct raw_words words;
+    const struct raw_key *key;
+    size_t n;
+    enum raw_context context;
+};
+
+/* True if the guessed name and its closing quote stand at p, `room` bytes readable. */
+bool raw_guessed(const struct raw_guess *g, enum raw_context context, const char *p,
+                 size_t room);
+/* Guess `name` the next time. */
+void raw_learn(const struct raw_table *t, struct raw_guess *g, enum raw_context context,
+               struct slice name);
 
 /* The row that an unnamed value gets: an element of an array of `context`. */
 const struct raw_key *raw_element(enum raw_context context);

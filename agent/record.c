@@ -18,16 +18,18 @@
 struct text {
     struct extract *x;
     const char *p, *end;
-    const char *why; /* set when the text is not JSON */
-    int frame;       /* the object at hand */
-    unsigned level;  /* of JSON inside strings */
+    const char *why;            /* set when the text is not JSON */
+    int frame;                  /* the object at hand */
+    unsigned level;             /* of JSON inside strings */
+    unsigned keys;              /* read so far */
+    const struct raw_key *last; /* of them */
 };
 
 /* --- bytes ----------------------------------------------------------------------------
  */
 
 /* First '"' or '\\' at or after p. */
-static const char *quote_stop(const char *p, const char *end)
+static inline const char *quote_stop(const char *p, const char *end)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
@@ -71,7 +73,7 @@ static bool bad(struct text *t, const char *why)
     return false;
 }
 
-static void space(struct text *t)
+static inline void space(struct text *t)
 {
     while (t->p < t->end && (unsigned char)*t->p <= ' ' &&
            (*t->p == ' ' || *t->p == '\n' || *t->p == '\t' || *t->p == '\r'))
@@ -301,16 +303,25 @@ static void leave(struct text *t, struct level l)
         raw_leave(&t->x->frame[t->frame].raw, l.context, l.object);
 }
 
-/* Behind the key and its colon. */
-static bool key(struct text *t, unsigned context, const struct raw_key **k)
+/* Behind the key and its colon. Lines of a log are alike: what followed the last key
+ * before is tried. */
+static inline bool key(struct text *t, unsigned context, const struct raw_key **k)
 {
-    struct slice name;
-    bool escaped;
+    size_t at = t->keys++ * 5u + (uintptr_t)t->last / sizeof *t->last;
+    struct raw_guess *g = &t->x->guess[at % ENGINE_GUESSES];
     if (t->p == t->end || *t->p != '"')
         return bad(t, "a key was expected");
-    if (!string(t, &name, &escaped))
-        return false;
-    *k = raw_find(&t->x->table, (enum raw_context)context, name);
+    if (raw_guessed(g, (enum raw_context)context, t->p + 1,
+                    (size_t)(t->end - t->p - 1))) {
+        t->p += g->n + 2;
+    } else {
+        struct slice name;
+        bool escaped;
+        if (!string(t, &name, &escaped))
+            return false;
+        raw_learn(&t->x->table, g, (enum raw_context)context, name);
+    }
+    *k = t->last = g->key;
     if (t->p < t->end && *t->p != ':')
         space(t);
     if (t->p == t->end || *t->p != ':')
@@ -378,20 +389,22 @@ static bool walk(struct text *t)
 /* --- verdicts -------------------------------------------------------------------------
  */
 
-/* provider_canonical with a memory of one: neighbouring lines are alike. */
+/* provider_canonical with a memory: a log names few providers. */
 static struct slice canonical(struct extract *x, struct slice spelled)
 {
-    if (!spelled.n || spelled.n >= sizeof x->spelled)
+    if (!spelled.n || spelled.n >= sizeof x->spelling->text)
         return spelled;
-    if (!x->provider || !slice_eq(spelled, slice_of(x->spelled, x->spelled_n))) {
+    struct spelling *m =
+        &x->spelling[((unsigned char)spelled.p[0] ^ spelled.n) % ENGINE_SPELLINGS];
+    if (!m->name || !slice_eq(spelled, slice_of(m->text, m->n))) {
         const char *name = provider_canonical(spelled);
         if (!name)
             return spelled;
-        memcpy(x->spelled, spelled.p, spelled.n);
-        x->spelled_n = spelled.n;
-        x->provider = name;
+        memcpy(m->text, spelled.p, spelled.n);
+        m->n = spelled.n;
+        m->name = name;
     }
-    return slice_str(x->provider);
+    return slice_str(m->name);
 }
 
 /* "host" of a log is often the machine that writes it: only known API hosts count. */
