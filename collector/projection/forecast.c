@@ -114,7 +114,7 @@ static enum status flat(struct forecast *f, const struct prepared *p, struct are
 
     if (!scratch)
         return ST_NOMEM;
-    double level = f->notes.stopped ? 0 : stats_median(p->y, p->n, scratch);
+    double level = f->notes.stopped ? 0 : fmax(0, stats_median(p->y, p->n, scratch));
     f->error_logs = false;
     for (int i = 0; i < f->h; i++) {
         f->point[i] = level;

@@ -22,34 +22,48 @@ double hosted_seconds_per_call(const struct scenario *s, const struct hosted_loa
         tokens += l->input_per_call / s->input_tokens_per_s.v;
     if (s->requests_per_s.v > 0)
         calls = 1 / s->requests_per_s.v;
-    return fmax(tokens, calls);
+    return tokens > calls ? tokens : calls;
+}
+
+/*
+ * Whole replicas for a need, at least `least`. A need of 2.0000000001 replicas is
+ * rounding, not a third one. Without ceil(): this runs for every hour of the week of
+ * every month of every path.
+ */
+static inline double whole(double need, double least)
+{
+    double n = (double)(int64_t)(need < 1e15 ? need - 1e-9 : 1e15);
+
+    n += n < need - 1e-9;
+    return n > least ? n : least;
 }
 
 double hosted_replicas_at(const struct scenario *s, double seconds_per_call,
                           double calls_per_s)
 {
-    double need = calls_per_s * (1 + s->headroom.v) * seconds_per_call;
-
-    /* A need of 2.0000000001 replicas is rounding, not a third replica. */
-    return fmax(s->min_replicas.v, ceil(need - 1e-9));
+    return whole(calls_per_s * (1 + s->headroom.v) * seconds_per_call, s->min_replicas.v);
 }
 
 double hosted_replicas(const struct scenario *s, const struct hosted_load *l,
                        double calls_per_day)
 {
-    double per_call = hosted_seconds_per_call(s, l), most = 0, sum = 0;
-    double week = calls_per_day * 7 * s->coverage.v / 3600 * l->burst;
+    double least = s->min_replicas.v, most = 0, sum = 0;
 
     if (!s->gpu)
         return 0;
-    for (int h = 0; h < HOSTED_WEEK && s->capacity == CAPACITY_PEAK; h++)
-        most = fmax(most, l->share[h]);
+    /* What all of the week's calls would need if they came within one hour. */
+    double need = calls_per_day * 7 * s->coverage.v / 3600 * l->burst *
+                  (1 + s->headroom.v) * hosted_seconds_per_call(s, l);
+    for (int h = 0; h < HOSTED_WEEK; h++)
+        most = l->share[h] > most ? l->share[h] : most;
     if (s->capacity == CAPACITY_PEAK)
-        return hosted_replicas_at(s, per_call, week * most);
-    for (int h = 0; h < HOSTED_WEEK; h++) {
-        bool idle = s->capacity == CAPACITY_ZERO && week * l->share[h] <= 0;
-        sum += idle ? 0 : hosted_replicas_at(s, per_call, week * l->share[h]);
-    }
+        return whole(need * most, least);
+    if (s->capacity == CAPACITY_AUTOSCALE && need * most <= least)
+        return least; /* most small workloads: no hour needs more than the minimum */
+    bool to_zero = s->capacity == CAPACITY_ZERO;
+    for (int h = 0; h < HOSTED_WEEK; h++)
+        if (!to_zero || (l->share[h] > 0 && calls_per_day * s->coverage.v > 0))
+            sum += whole(need * l->share[h], least);
     return sum / HOSTED_WEEK;
 }
 
