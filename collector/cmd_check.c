@@ -38,6 +38,11 @@ static enum status check_tokens(const struct config *cf, struct buf *why)
     return st;
 }
 
+const char cmd_check_usage[] =
+    "usage: breakeven-collector check [--config FILE] [--help-config]\n"
+    "Says whether `serve` would start with this configuration, and what it would do.\n"
+    "--help-config prints every key with type, default and meaning.\n";
+
 int cmd_check(int argc, char **argv)
 {
     const char *path = NULL;
@@ -48,8 +53,10 @@ int cmd_check(int argc, char **argv)
     struct arena a;
     struct buf why = { 0 };
     int words;
-    if (!command_options(argc, argv, options, 2, &words) || words)
+    if (!command_options(argc, argv, options, 2, &words) || words) {
+        fputs(cmd_check_usage, stderr);
         return 2;
+    }
     if (reference)
         return print_reference();
     if (!command_config(path, &a, &cf))

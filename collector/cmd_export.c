@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static const char usage[] =
+const char cmd_export_usage[] =
     "usage: breakeven-collector export [--csv|--json] [--from TIME] [--to TIME]\n"
     "         [--grain total|hour|day|week|month] [--group-by DIMENSION,…]\n"
     "         [--filter DIMENSION=VALUE] [--offset +HH:MM] --config FILE\n"
@@ -83,7 +83,7 @@ int cmd_export(int argc, char **argv)
     int words, rc = 0;
     if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
         words || (o.csv && o.json)) {
-        fputs(usage, stderr);
+        fputs(cmd_export_usage, stderr);
         return 2;
     }
     if (!command_config(o.config, &conf, &cf))

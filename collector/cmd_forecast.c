@@ -31,7 +31,7 @@ struct run {
     unsigned long at; /* line number */
 };
 
-static const char usage[] =
+const char cmd_forecast_usage[] =
     "usage: breakeven-collector forecast --input FILE --output FILE [options]\n"
     "\n"
     "Forecast every series of a CSV file (gzip or plain; - is standard input or "
@@ -185,18 +185,17 @@ int cmd_forecast(int argc, char **argv)
 {
     const char *horizon = NULL, *season = NULL, *paths = NULL;
     struct options o = { 0 };
-    bool help = false;
     int words;
     const struct command_option options[] = {
         { "input", &o.input, NULL },   { "output", &o.output, NULL },
         { "horizon", &horizon, NULL }, { "season", &season, NULL },
-        { "paths", &paths, NULL },     { "help", NULL, &help },
+        { "paths", &paths, NULL },
     };
 
     if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
-        help || words || !o.input || !o.output) {
-        fputs(usage, help ? stdout : stderr);
-        return help ? 0 : 2;
+        words || !o.input || !o.output) {
+        fputs(cmd_forecast_usage, stderr);
+        return 2;
     }
     if (!option_count("horizon", horizon, SERIES_CSV_HORIZON_MAX, &o.horizon) ||
         !option_count("season", season, SERIES_CSV_SEASON_MAX, &o.season) ||

@@ -25,7 +25,7 @@ struct prices {
     struct price_book *book;
 };
 
-static const char usage[] =
+const char cmd_prices_usage[] =
     "usage: breakeven-collector prices COMMAND [options]\n"
     "\n"
     "  list             prices in force, one model a line\n"
@@ -472,9 +472,8 @@ int cmd_prices(int argc, char **argv)
     struct config cf;
     struct arena a;
     if (argc < 2 || *argv[1] == '-') {
-        bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
-        fputs(usage, help ? stdout : stderr);
-        return help ? 0 : 2;
+        fputs(cmd_prices_usage, stderr);
+        return 2;
     }
     if (!parse_options(argc - 1, argv + 1, &c, &config))
         return 2;

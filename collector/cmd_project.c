@@ -14,7 +14,7 @@
 
 enum { CEILING_BYTES = 1 << 30 };
 
-static const char usage[] =
+const char cmd_project_usage[] =
     "usage: breakeven-collector project [--workload NAME] [--json|--quiet] --config "
     "FILE\n"
     "Forecasts each workload's API bill and compares it with hosting a model: when\n"
@@ -146,20 +146,20 @@ static int run(const struct config *cf, const struct asked *asked)
 int cmd_project(int argc, char **argv)
 {
     struct asked asked = { 0 };
-    bool help = false;
     int words;
     const struct command_option options[] = {
-        { "config", &asked.config, NULL }, { "workload", &asked.workload, NULL },
-        { "json", NULL, &asked.json },     { "quiet", NULL, &asked.quiet },
-        { "help", NULL, &help },
+        { "config", &asked.config, NULL },
+        { "workload", &asked.workload, NULL },
+        { "json", NULL, &asked.json },
+        { "quiet", NULL, &asked.quiet },
     };
     struct config cf;
     struct arena a;
 
     if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
-        help || words || (asked.json && asked.quiet)) {
-        fputs(usage, help ? stdout : stderr);
-        return help ? 0 : 2;
+        words || (asked.json && asked.quiet)) {
+        fputs(cmd_project_usage, stderr);
+        return 2;
     }
     if (!command_config(asked.config, &a, &cf)) {
         arena_release(&a);

@@ -11,7 +11,7 @@
 
 enum { DAY_S = 86400 };
 
-static const char usage[] =
+const char cmd_report_usage[] =
     "usage: breakeven-collector report [--days N] [--workload NAME] --config FILE\n"
     "Prints the last N days (30) by model with their cost, then where each workload "
     "stands\n"
@@ -100,11 +100,9 @@ static unsigned terminal_width(void)
 int cmd_report(int argc, char **argv)
 {
     const char *path = NULL, *days_text = "30", *only = NULL;
-    bool help = false;
     const struct command_option options[] = { { "config", &path, NULL },
                                               { "days", &days_text, NULL },
-                                              { "workload", &only, NULL },
-                                              { "help", NULL, &help } };
+                                              { "workload", &only, NULL } };
     struct config cf;
     struct arena conf;
     struct parts p = { 0 };
@@ -112,10 +110,10 @@ int cmd_report(int argc, char **argv)
     uint64_t days;
     int words;
     if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
-        words || help || !slice_u64(slice_str(days_text), &days) || days < 1 ||
+        words || !slice_u64(slice_str(days_text), &days) || days < 1 ||
         days > REPORT_DAYS_MAX) {
-        fputs(usage, help ? stdout : stderr);
-        return help ? 0 : 2;
+        fputs(cmd_report_usage, stderr);
+        return 2;
     }
     if (!command_config(path, &conf, &cf))
         return 2;

@@ -137,6 +137,13 @@ static void serve_until_told(struct parts *p, const struct collector *c,
     log_info(c->log, "stopping");
 }
 
+const char cmd_serve_usage[] =
+    "usage: breakeven-collector serve [--config FILE]\n"
+    "Receives totals from agents, keeps them in SQLite, prices and projects them, "
+    "alerts,\n"
+    "and answers the API, until SIGTERM or SIGINT. Without a file: the defaults\n"
+    "(`check --help-config`).\n";
+
 int cmd_serve(int argc, char **argv)
 {
     const char *path = NULL;
@@ -147,8 +154,10 @@ int cmd_serve(int argc, char **argv)
     struct parts p = { 0 };
     sigset_t signals;
     int words;
-    if (!command_options(argc, argv, options, 1, &words) || words)
+    if (!command_options(argc, argv, options, 1, &words) || words) {
+        fputs(cmd_serve_usage, stderr);
         return 2;
+    }
     if (!command_config(path, &a, &cf))
         return 2;
     umask(0077);

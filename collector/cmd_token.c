@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static const char usage[] =
+const char cmd_token_usage[] =
     "usage: breakeven-collector token add    --name NAME [--scopes ingest,read,admin] "
     "[--agents GLOB,…] [--quiet]\n"
     "       breakeven-collector token list\n"
@@ -26,7 +26,7 @@ static int add(const char *dir, const char *name, const char *scopes, const char
     unsigned bits;
     struct buf secret = { 0 };
     if (!name || !auth_scopes_parse(slice_str(scopes ? scopes : "ingest"), &bits)) {
-        fputs(usage, stderr);
+        fputs(cmd_token_usage, stderr);
         return 2;
     }
     if (!agents)
@@ -77,7 +77,7 @@ int cmd_token(int argc, char **argv)
     struct buf why = { 0 };
     int words, rc = 2;
     if (!command_options(argc, argv, options, 5, &words) || words == 0) {
-        fputs(usage, stderr);
+        fputs(cmd_token_usage, stderr);
         return 2;
     }
     if (!command_config(path, &a, &cf))
@@ -91,7 +91,7 @@ int cmd_token(int argc, char **argv)
         enum status st = auth_revoke(cf.data_dir, slice_str(argv[2]), time(NULL), &why);
         rc = st == ST_OK ? 0 : failed(&why, st);
     } else {
-        fputs(usage, stderr);
+        fputs(cmd_token_usage, stderr);
     }
     buf_release(&why);
     arena_release(&a);
