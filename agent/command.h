@@ -5,6 +5,8 @@
 #ifndef BREAKEVEN_COMMAND_H
 #define BREAKEVEN_COMMAND_H
 
+#include "agent/config.h"
+
 /*
  * run -c FILE [--once] [--replace-damaged-spool]: meter until stopped; with --once until
  * all is read and shipped. A damaged spool is moved aside on request only, and the files
@@ -19,5 +21,19 @@ int command_run(int argc, char **argv);
  * the totals go. 0; 2 with "file:line: reason" when the configuration is wrong.
  */
 int command_check(int argc, char **argv);
+
+/* --- shared by both --- */
+
+struct command_options {
+    const char *config;
+    bool flag;          /* the command's own: --once, --json */
+    bool replace_spool; /* run: --replace-damaged-spool */
+};
+
+/* 0, or the exit code. `flag` is the one long option beside --config, without dashes. */
+int command_options_parse(int argc, char **argv, const char *flag,
+                          struct command_options *out);
+/* Configuration and token; 0, or the exit code after saying why on stderr. */
+int command_load(const char *path, struct arena *a, struct config *c, const char **token);
 
 #endif
