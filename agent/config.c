@@ -263,11 +263,29 @@ static enum status check_collector(const struct config_collector *c, const char 
     return ST_OK;
 }
 
+/* As the collector takes it (collector/ingest.c): it stands in globs, labels and logs. */
+static bool plain_name(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!alnum && !strchr("._:@/+-~", c))
+            return false;
+    }
+    return s.n > 0 && s.n <= 200;
+}
+
 static enum status name_agent(struct config *c, struct arena *a, struct buf *why)
 {
     char host[256] = "";
-    if (*c->agent)
-        return ST_OK;
+    if (*c->agent) {
+        if (plain_name(slice_str(c->agent)))
+            return ST_OK;
+        buf_addf(why,
+                 "agent: found '%s', allowed letters, digits and ._:@/+-~, up to 200",
+                 c->agent);
+        return ST_CONFIG;
+    }
     if (gethostname(host, sizeof host - 1) != 0 || !*host) {
         buf_adds(why, "agent: this host has no name; set 'agent'");
         return ST_CONFIG;

@@ -89,6 +89,8 @@ static void test_refused(void **state)
     static const struct {
         const char *text, *why; /* why: a part of the message */
     } rows[] = {
+        { "agent: web 1\nlogs:\n  - path: /x\n", "agent: found 'web 1'" },
+        { "agent: \"*\"\nlogs:\n  - path: /x\n", "agent: found '*'" },
         { "state_dir: /s\n", "nothing to read" },
         { "logs:\n  - path: /x/\n", "agent.yaml:2: path '/x/'" },
         { "logs:\n  - path: \"\"\n", "agent.yaml:2: path ''" },
