@@ -49,52 +49,51 @@ static void index_add(struct dedup *d, size_t position)
     d->index[at] = (struct slot){ tag, (uint32_t)(position + 1) };
 }
 
-static bool index_rebuild(struct dedup *d, size_t capacity)
+/* Entries in order from position 0 in new memory, as the ring has turned. */
+static struct dedup_entry *unrolled(const struct dedup *d, size_t capacity)
+{
+    struct dedup_entry *ring = malloc(capacity * sizeof *ring);
+    for (size_t i = 0; ring && i < d->n; i++)
+        ring[i] = d->ring[(d->oldest + i) % d->capacity];
+    return ring;
+}
+
+/* Make room for `capacity` entries, more than now. Everything or nothing. */
+static bool grow(struct dedup *d, size_t capacity)
 {
     size_t slots = CAPACITY_FIRST;
     while (slots < capacity * 2)
         slots *= 2;
-    struct slot *fresh = calloc(slots, sizeof *fresh);
-    if (!fresh)
-        return false;
-    free(d->index);
-    d->index = fresh;
-    d->index_mask = slots - 1;
-    for (size_t i = 0; i < d->n; i++)
-        index_add(d, (d->oldest + i) % d->capacity);
-    return true;
-}
-
-/* Make room for `capacity` entries, in order from position 0. */
-static bool grow(struct dedup *d, size_t capacity)
-{
-    struct dedup_entry *ring = malloc(capacity * sizeof *ring);
+    bool turned = d->oldest != 0;
+    struct slot *index = calloc(slots, sizeof *index);
     uint64_t *dirty = calloc(words(capacity), sizeof *dirty);
-    if (!ring || !dirty)
-        goto fail;
+    struct dedup_entry *ring = NULL;
+    if (index && dirty)
+        ring = turned ? unrolled(d, capacity) : realloc(d->ring, capacity * sizeof *ring);
+    if (!ring) {
+        free(index);
+        free(dirty);
+        return false;
+    }
     for (size_t i = 0; i < d->n; i++) {
         size_t from = (d->oldest + i) % d->capacity;
-        ring[i] = d->ring[from];
         dirty[i / 64] |= (d->dirty[from / 64] >> from % 64 & 1) << i % 64;
     }
-    struct dedup old = *d;
+    if (turned)
+        free(d->ring);
+    free(d->dirty);
+    free(d->index);
     d->ring = ring;
     d->dirty = dirty;
+    d->index = index;
+    d->index_mask = slots - 1;
     d->capacity = capacity;
     d->oldest = 0;
-    if (!index_rebuild(d, capacity)) {
-        *d = old;
-        goto fail;
-    }
-    free(old.ring);
-    free(old.dirty);
-    d->stats.bytes = capacity * sizeof *ring + words(capacity) * sizeof *dirty +
-                     (d->index_mask + 1) * sizeof *d->index;
+    for (size_t i = 0; i < d->n; i++)
+        index_add(d, i);
+    d->stats.bytes =
+        capacity * sizeof *ring + words(capacity) * sizeof *dirty + slots * sizeof *index;
     return true;
-fail:
-    free(ring);
-    free(dirty);
-    return false;
 }
 
 struct dedup *dedup_new(size_t max)

@@ -17,7 +17,7 @@
 #include "common/instant.h"
 
 enum {
-    WINDOW = 65536,            /* calls remembered for repeats */
+    WINDOW = 32768,            /* calls remembered for repeats */
     WINDOW_SESSIONS = 1 << 20, /* with session files: forks repeat calls far apart */
     PROBLEMS = 200,            /* most that are listed one by one */
     NAMES = 4 << 20,           /* bytes of paths in the problem list */
@@ -394,7 +394,7 @@ static void help(FILE *to)
           "  --from DATE       from this UTC day on (2026-11-02)\n"
           "  --to DATE         up to and with this UTC day\n"
           "  --no-dedup        count every record, repeats of the same call too\n"
-          "  --window N        calls remembered to find repeats (65536)\n"
+          "  --window N        calls remembered to find repeats (32768)\n"
           "\n"
           "Prices and progress:\n"
           "  --prices FILE     price book to use instead of the built-in one\n"
