@@ -38,7 +38,7 @@ struct scan_call {
     uint64_t line;
 };
 
-/* The fields of docs/architecture.md, "scan --calls"; '\n' included. */
+/* The fields of docs/formats.md, "scan --calls"; '\n' included. */
 void scan_out_call(const struct scan_call *c, struct buf *out);
 
 void scan_out_table(struct tally *t, const struct scan_report *r,
