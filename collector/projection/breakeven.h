@@ -49,6 +49,12 @@ struct breakeven_case {
 enum status breakeven_compute(const struct breakeven_case *c, struct arena *a,
                               struct projection_result *out);
 
+/* Fills sensitivity[] of *out: each input moved by a fifth, alone; dearest
+ * first. ST_NOMEM: the arena.
+ */
+enum status breakeven_sensitivity(const struct breakeven_case *c, struct arena *a,
+                                  struct projection_result *out);
+
 /*
  * Calls a day at which a month of API costs as much as a month of hosting, today's prices
  * and mix: the smallest such volume. -1: none up to a million times the volume at which

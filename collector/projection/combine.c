@@ -130,22 +130,43 @@ static enum status fit_hourly(struct combination *c, struct arena *a)
     return ST_OK;
 }
 
+/* Mean absolute error of the whole combination a quarter of the history ahead. */
+static double far_error(const struct combination *c, double *work, double *f)
+{
+    double sum = 0;
+    int h = c->n / 4, k = 0;
+
+    for (int t = c->n / 3; t + h <= c->n; t++, k++) {
+        combination_forecast(c, t, h, work, f);
+        sum += fabs(c->z[t + h - 1] - f[h - 1]);
+    }
+    return k ? sum / k : HUGE_VAL;
+}
+
 /*
  * A year ahead of weekly sums, "last month, again" is hard to beat, so it counts twice
- * and the models of a trend pull at it; of monthly sums each counts once.
+ * and the models of a trend pull at it; once where that has been clearly better so far,
+ * and of monthly sums.
  */
 static enum status fit_long(struct combination *c, int month, struct arena *a)
 {
     static const enum model_kind kinds[] = { MODEL_LEVEL, MODEL_DST, MODEL_DAMPED };
     struct theta_line line;
-    enum status st = theta_line_make(c->z, c->n, a, &line);
+    int h = c->n / 4 + 1;
+    double *work = doubles(a, (COMBINATION_MODELS_MAX + 1) * h);
+    enum status st = work ? theta_line_make(c->z, c->n, a, &line) : ST_NOMEM;
 
     for (int i = 0; i < 3 && !st; i++)
         st = model_fit(&c->model[c->models++], kinds[i], c->z, c->n, &line, NULL, month,
                        a);
-    if (!st && month > 1)
-        c->model[c->models++] = c->model[0];
-    return st;
+    if (st || month == 1)
+        return st;
+    double once = far_error(c, work, work + COMBINATION_MODELS_MAX * h);
+    c->model[c->models++] = c->model[0];
+    double twice = far_error(c, work, work + COMBINATION_MODELS_MAX * h);
+    if (once < 0.8 * twice)
+        c->models--;
+    return ST_OK;
 }
 
 enum status combination_fit(struct combination *c, const struct combination_hint *hint,

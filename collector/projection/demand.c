@@ -332,3 +332,28 @@ double demand_mix_usd(const struct demand *d, const struct price_book *book, int
     }
     return sum;
 }
+
+double demand_mix_other(const struct demand *d, const struct price_book *book,
+                        int64_t day, const struct demand_mix *other)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < d->mixes; i++) {
+        struct demand_mix m = d->mix[i];
+        struct price price;
+        if (!m.priced || m.calls == 0)
+            continue;
+        if (other->model.n) {
+            m.provider = other->provider;
+            m.model = other->model;
+            m.tier = m.region = (struct slice){ 0 };
+        }
+        if (other->tier.n)
+            m.tier = other->tier;
+        struct price_query q = price_query_of(&m, day);
+        if (!price_find(book, &q, &price) || (other->tier.n && !price.tier_known))
+            return -1;
+        sum += price_dollars(price_apply(&price, m.calls, m.v).pico);
+    }
+    return sum;
+}

@@ -47,6 +47,13 @@ enum status demand_read(struct store *s, const struct price_book *book,
                         const struct workload *w, int64_t now, int64_t history_days,
                         struct arena *a, struct demand *out);
 
+/*
+ * USD of the recent mix had it been another kind of call: another provider and model, or
+ * another tier (empty slices: as it was). -1 when some priced kind has no such price.
+ */
+double demand_mix_other(const struct demand *d, const struct price_book *book,
+                        int64_t day, const struct demand_mix *other);
+
 /* USD of the recent mix at the prices of `day`; kinds without a price are left out. */
 double demand_mix_usd(const struct demand *d, const struct price_book *book, int64_t day);
 

@@ -179,7 +179,34 @@ static enum status compute(struct work *k, int64_t now)
         .tokens_per_unit = d->recent_tokens / d->recent_volume,
         .calls_per_day = r->calls_per_day,
     };
-    return breakeven_compute(&c, k->arena, r);
+    st = breakeven_compute(&c, k->arena, r);
+    return st ? st : breakeven_sensitivity(&c, k->arena, r);
+}
+
+/* What the same calls would cost elsewhere: the first resort before a model of one's own.
+ */
+static void set_alternatives(struct work *k)
+{
+    const struct demand *d = &k->demand;
+    struct projection_result *r = k->out;
+    const struct price_book *book = k->job->prices;
+    double days = fmax(1, d->recent_days) * (1 - d->missing);
+    struct demand_mix batch = { .tier = SLICE("batch") };
+    double usd = demand_mix_other(d, book, k->job->now, &batch);
+
+    if (usd >= 0)
+        r->alternative[r->alternatives++] =
+            (struct projection_alternative){ "batch tier", usd / days };
+    for (size_t i = 0; i < k->w->alternatives.n; i++) {
+        struct demand_mix other = { 0 };
+        const char *name = k->w->alternatives.at[i];
+        if (r->alternatives == PROJECTION_ALTERNATIVES)
+            return;
+        slice_cut(slice_str(name), '/', &other.provider, &other.model);
+        usd = other.model.n ? demand_mix_other(d, book, k->job->now, &other) : -1;
+        r->alternative[r->alternatives++] =
+            (struct projection_alternative){ name, usd >= 0 ? usd / days : -1 };
+    }
 }
 
 static enum status look_back(struct work *k)
@@ -232,6 +259,7 @@ enum status projection_run(const struct projection_job *job, const struct worklo
         return refuse(&k, "no call of the last 28 days has token counts");
     if (d->recent_volume <= 0)
         return refuse(&k, "no model of the last 28 days has a price");
+    set_alternatives(&k);
     int64_t end = d->last_day + DAY_S;
     st = compute(&k, job->now - end > STALE_DAYS * DAY_S ? end : job->now);
     return st ? st : look_back(&k);

@@ -47,6 +47,23 @@ struct projection_dates {
     double p6, p9, p12; /* P within 6, 9, 12 months; -1 beyond the horizon */
 };
 
+/* One input moved alone, on the central path; sorted by how far the saving moves. */
+struct projection_sensitivity {
+    const char *input;
+    double low, high;                     /* the values tried */
+    double saving_low, saving_high;       /* USD after 12 months */
+    double payback_low, payback_high;     /* months from now; -1 not within the horizon */
+    double threshold_low, threshold_high; /* calls a day; -1 none */
+};
+
+enum { PROJECTION_SENSITIVITIES = 10, PROJECTION_ALTERNATIVES = 9 };
+
+/* The recent calls at other prices, without a model of one's own. */
+struct projection_alternative {
+    const char *name;   /* "batch tier", or "provider/model" */
+    double usd_per_day; /* -1: the price book does not know it */
+};
+
 struct projection_result {
     const char *workload;
     int64_t at; /* when it ran, Unix seconds */
@@ -79,6 +96,10 @@ struct projection_result {
     double threshold_calls_per_day; /* at today's mix; -1 = never cheaper at any volume */
     double threshold_ratio;         /* today's calls / threshold; -1 = none */
     struct projection_band saving12; /* total after 12 months, setup included, USD */
+    struct projection_sensitivity sensitivity[PROJECTION_SENSITIVITIES];
+    int sensitivities;
+    struct projection_alternative alternative[PROJECTION_ALTERNATIVES];
+    int alternatives;
 };
 
 /* The whole result as one JSON object (docs/projection.md lists the keys). */

@@ -147,6 +147,36 @@ static void history(struct json_out *o, const struct projection_result *r)
     num(o, "unpriced_share", r->unpriced_share);
 }
 
+static void sensitivities(struct json_out *o, const struct projection_result *r)
+{
+    json_key(o, "sensitivity");
+    json_open(o, '[');
+    for (int i = 0; i < r->sensitivities; i++) {
+        const struct projection_sensitivity *s = &r->sensitivity[i];
+        json_open(o, '{');
+        text(o, "input", s->input);
+        num(o, "low", s->low);
+        num(o, "high", s->high);
+        num(o, "saving_low", s->saving_low);
+        num(o, "saving_high", s->saving_high);
+        num_or_null(o, "payback_low", s->payback_low);
+        num_or_null(o, "payback_high", s->payback_high);
+        num_or_null(o, "threshold_low", s->threshold_low);
+        num_or_null(o, "threshold_high", s->threshold_high);
+        json_close(o, '}');
+    }
+    json_close(o, ']');
+    json_key(o, "alternative");
+    json_open(o, '[');
+    for (int i = 0; i < r->alternatives; i++) {
+        json_open(o, '{');
+        text(o, "name", r->alternative[i].name);
+        num_or_null(o, "usd_per_day", r->alternative[i].usd_per_day);
+        json_close(o, '}');
+    }
+    json_close(o, ']');
+}
+
 static void breakeven(struct json_out *o, const struct projection_result *r)
 {
     num_or_null(o, "threshold_calls_per_day", r->threshold_calls_per_day);
@@ -158,6 +188,7 @@ static void breakeven(struct json_out *o, const struct projection_result *r)
     dates(o, "payback", &r->payback);
     num(o, "p_multiple", r->p_multiple);
     band(o, "saving12", &r->saving12);
+    sensitivities(o, r);
     json_key(o, "month");
     json_open(o, '[');
     for (int m = 0; m < r->months; m++)

@@ -184,6 +184,34 @@ static void inputs(const struct projection_result *r, struct buf *out)
                  hosted_capacity_name(s->capacity));
 }
 
+static void sensitivity(const struct projection_result *r, struct buf *out)
+{
+    enum { SHOWN = 5 };
+
+    if (r->sensitivities)
+        buf_adds(out, "\n  what moves it: saving in 12 months if one input were\n");
+    for (int i = 0; i < r->sensitivities && i < SHOWN; i++) {
+        const struct projection_sensitivity *s = &r->sensitivity[i];
+        buf_addf(out, "    %-18s %10.6g", s->input, s->low);
+        usd_padded(s->saving_low, 9, out);
+        buf_addf(out, "   %10.6g", s->high);
+        usd_padded(s->saving_high, 9, out);
+        buf_addc(out, '\n');
+    }
+    for (int i = 0; i < r->alternatives; i++) {
+        const struct projection_alternative *a = &r->alternative[i];
+        buf_adds(out, i == 0 ? "\n  without a model of your own, a day now\n" : "");
+        buf_addf(out, "    %-30s ", a->name);
+        if (a->usd_per_day < 0)
+            buf_adds(out, "not in the price book");
+        else
+            usd(a->usd_per_day, out);
+        if (a->usd_per_day >= 0 && r->usd_per_day > 0)
+            buf_addf(out, " (%+.0f %%)", 100 * (a->usd_per_day / r->usd_per_day - 1));
+        buf_addc(out, '\n');
+    }
+}
+
 static void threshold(const struct projection_result *r, struct buf *out)
 {
     if (r->threshold_calls_per_day < 0) {
@@ -235,4 +263,5 @@ void projection_text(const struct projection_result *r, unsigned width, struct b
                  100 * r->backtest_mape, 100 * r->backtest_cover80, r->backtest_origins);
     months(r, width, out);
     inputs(r, out);
+    sensitivity(r, out);
 }

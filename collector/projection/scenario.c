@@ -106,6 +106,8 @@ const struct yaml_field workload_fields[] = {
     FILTER("provider", provider, "providers; absent: any"),
     FILTER("model", model, "models as metered; absent: any"),
     FILTER("surface", surface, "API surfaces; absent: any"),
+    FILTER("alternatives", alternatives,
+           "other API models, provider/model, whose cost is shown beside"),
     { .key = "hosted",
       .type = YAML_STRUCT,
       .offset = offsetof(struct workload, hosted),

@@ -65,6 +65,7 @@ struct workload {
     const char *name;
     int line;
     struct yaml_strings app, environment, provider, model, surface; /* empty: any */
+    struct yaml_strings alternatives; /* "provider/model": other APIs to compare with */
     struct hosted_declared hosted;
 };
 

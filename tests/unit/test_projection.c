@@ -274,6 +274,35 @@ static void short_history_warns(void **state)
     assert_true((year.hi80 - year.lo80) / year.median > wide);
 }
 
+static void levers_and_alternatives(void **state)
+{
+    struct fixture *f = *state;
+    static const char *other[] = { "openai/gpt-test", "openai/nobody-knows", "no-slash" };
+
+    f->w.alternatives = (struct yaml_strings){ other, 3 };
+    f->w.hosted.setup_micros = 5000 * 1000000ull;
+    run(f);
+    const struct projection_result *r = &f->r;
+    /* volume, API price, monthly fixed, setup, coverage; nothing of a GPU */
+    assert_int_equal(r->sensitivities, 5);
+    for (int i = 1; i < r->sensitivities; i++)
+        assert_true(
+            fabs(r->sensitivity[i].saving_high - r->sensitivity[i].saving_low) <=
+            fabs(r->sensitivity[i - 1].saving_high - r->sensitivity[i - 1].saving_low));
+    /* 12 months x 1,150 x 40 % move most; the setup's 40 % of 5,000 come next. */
+    assert_string_equal(r->sensitivity[0].input, "monthly fixed");
+    assert_true(fabs(r->sensitivity[0].saving_low - r->sensitivity[0].saving_high -
+                     0.4 * 1150 * 12) < 1);
+    assert_true(fabs(r->sensitivity[0].threshold_high / r->sensitivity[0].threshold_low -
+                     1.5) < 1e-6);
+    assert_string_equal(r->sensitivity[1].input, "setup");
+    /* The test's book has no batch tier; the same model costs the same. */
+    assert_int_equal(r->alternatives, 3);
+    assert_true(fabs(r->alternative[0].usd_per_day - r->usd_per_day) < 1e-9);
+    assert_true(r->alternative[1].usd_per_day == -1);
+    assert_true(r->alternative[2].usd_per_day == -1);
+}
+
 static void documents_can_be_read(void **state)
 {
     struct fixture *f = *state;
@@ -311,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_growing_workload_crosses, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_say_why, setup, teardown),
         cmocka_unit_test_setup_teardown(short_history_warns, setup, teardown),
+        cmocka_unit_test_setup_teardown(levers_and_alternatives, setup, teardown),
         cmocka_unit_test_setup_teardown(documents_can_be_read, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
