@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "agent/logfields.h"
+#include "agent/logparse.h"
 #include "agent/logtext.h"
 #include "agent/needle.h"
 #include "agent/unwrap.h"
@@ -38,7 +38,9 @@ struct logline {
     enum logformat configured;
     enum logformat format; /* of the records; auto: not known yet */
     enum logformat wrap;   /* docker, cri, or auto: not wrapped */
-    struct logfields_codex codex;
+    struct log_codex codex;
+    struct log_otlp otlp;
+    struct logcall call;
     char provider[NAME_MAX_], app[NAME_MAX_], environment[NAME_MAX_];
     struct slice provider_s, app_s, environment_s;
     int64_t mtime_ns, last_ns;
@@ -123,6 +125,18 @@ void logline_free(struct logline *l)
     free(l);
 }
 
+/* Do lines matter that show no counter: refused calls, names for the calls to come? */
+static bool reads_all(const struct logline *l)
+{
+    return logparse_knows(l->format);
+}
+
+/* A line for extract; in files that are read whole most are not. */
+static bool wanted(const struct logline *l, struct slice text)
+{
+    return !reads_all(l) || needle_find(&l->needle, text, 0) != SIZE_MAX;
+}
+
 /* --- the first block ------------------------------------------------------------------
  */
 
@@ -169,31 +183,46 @@ static const char *not_text(struct slice block)
     return odd > look.n / 16 ? "binary data" : NULL;
 }
 
+/* The format of one line of the first block: what wraps it, and what is inside. */
+static void look_at(struct logline *l, struct slice line)
+{
+    struct unwrapped u = { .text = line };
+    if (unwrap_cri(line, &u))
+        set_format(l, LOGFORMAT_cri);
+    else if (unwrap_docker(line, &u))
+        set_format(l, LOGFORMAT_docker);
+    else
+        u = (struct unwrapped){ .text = line };
+    if (u.escaped) {
+        buf_reset(&l->scratch);
+        json_unescape(u.text, &l->scratch);
+        u.text = buf_slice(&l->scratch);
+    }
+    enum logformat found = logparse_detect(u.text);
+    if (found != LOGFORMAT_auto)
+        set_format(l, found);
+}
+
 enum lines_need logline_sniff(struct logline *l, struct slice block, const char **reason)
 {
     struct slice line, rest = block;
-    struct unwrapped u;
     *reason = not_text(block);
     if (l->configured != LOGFORMAT_auto || *reason)
         return logline_need(l);
     for (unsigned looks = 0; looks < 4 && rest.n; looks++) {
-        if (!slice_cut(rest, '\n', &line, &rest))
-            break; /* not whole */
-        line = slice_trim(line);
-        if (unwrap_cri(line, &u))
-            set_format(l, LOGFORMAT_cri);
-        else if (unwrap_docker(line, &u))
-            set_format(l, LOGFORMAT_docker);
-        else if (logfields_detect(line) == LOGFIELDS_codex)
-            set_format(l, LOGFORMAT_codex);
+        bool whole = slice_cut(rest, '\n', &line, &rest);
+        look_at(l, slice_trim(line));
+        if (!whole)
+            break;
     }
+    if (l->format == LOGFORMAT_otlp)
+        log_otlp_peek(&l->otlp, block);
     return logline_need(l);
 }
 
 enum lines_need logline_need(const struct logline *l)
 {
-    bool all = l->wrap != LOGFORMAT_auto || l->format == LOGFORMAT_codex;
-    return all ? LINES_ALL : LINES_USAGE;
+    return l->wrap != LOGFORMAT_auto || reads_all(l) ? LINES_ALL : LINES_USAGE;
 }
 
 /* --- judging --------------------------------------------------------------------------
@@ -241,36 +270,35 @@ static size_t text_record(struct judging *j, struct slice text, const char **why
     return n;
 }
 
-/* Which of the formats of logfields this is; LOGFIELDS_N: none of them. */
-static enum logfields_format fields_format(enum logformat f)
+/* By the parser of a format of logparse.h; LOGPARSE_OTHER: it is none of those. */
+static int parse(struct judging *j, enum logformat format, struct slice text,
+                 const char **why)
 {
-    switch (f) {
-    case LOGFORMAT_litellm:
-        return LOGFIELDS_litellm;
-    case LOGFORMAT_bedrock:
-        return LOGFIELDS_bedrock;
-    case LOGFORMAT_otlp:
-        return LOGFIELDS_otlp;
-    case LOGFORMAT_gen_ai:
-        return LOGFIELDS_gen_ai;
-    case LOGFORMAT_codex:
-        return LOGFIELDS_codex;
-    default:
-        return LOGFIELDS_N;
-    }
+    struct logline *l = j->l;
+    struct logparse p = { .text = text,
+                          .provider = l->provider_s,
+                          .line_ns = j->line_ns,
+                          .emit = on_usage,
+                          .arg = j,
+                          .scratch = &l->scratch,
+                          .call = &l->call };
+    int n = LOGPARSE_OTHER;
+    if (format == LOGFORMAT_codex)
+        n = log_codex(&p, &l->codex);
+    else if (format == LOGFORMAT_otlp)
+        n = log_otlp(&p, &l->otlp);
+    else if (logparse_knows(format))
+        n = log_fields(&p, format);
+    *why = p.why;
+    return n;
 }
 
 /* What the signatures of a line say: a format, or json for none of the others. */
 static enum logformat look(struct slice text)
 {
-    static const enum logformat found[LOGFIELDS_N] = {
-        [LOGFIELDS_litellm] = LOGFORMAT_litellm, [LOGFIELDS_bedrock] = LOGFORMAT_bedrock,
-        [LOGFIELDS_otlp] = LOGFORMAT_otlp,       [LOGFIELDS_gen_ai] = LOGFORMAT_gen_ai,
-        [LOGFIELDS_codex] = LOGFORMAT_codex,
-    };
-    enum logfields_format f = logfields_detect(text);
-    if (f != LOGFIELDS_N)
-        return found[f];
+    enum logformat found = logparse_detect(text);
+    if (found != LOGFORMAT_auto)
+        return found;
     bool session = slice_find(text, SLICE("\"sessionId\":\"")) != SIZE_MAX &&
                    slice_find(text, SLICE("\"parentUuid\":")) != SIZE_MAX;
     return session ? LOGFORMAT_claude_code : LOGFORMAT_json;
@@ -279,15 +307,13 @@ static enum logformat look(struct slice text)
 static int json_record(struct judging *j, struct slice text, const char **why)
 {
     struct logline *l = j->l;
-    bool special = fields_format(l->format) != LOGFIELDS_N;
+    bool special = logparse_knows(l->format);
     bool known = l->configured != LOGFORMAT_auto && l->configured != l->wrap;
     enum logformat format = l->format;
     if (!known && format != LOGFORMAT_codex && (special || l->looks < LOOKS))
         format = look(text); /* formats may be mixed; plain JSON is soon taken as such */
-    int n = -1;
-    if (fields_format(format) != LOGFIELDS_N)
-        n = logfields_judge(fields_format(format), text, &l->codex, on_usage, j, why);
-    if (n < 0)
+    int n = parse(j, format, text, why);
+    if (n < 0 && wanted(l, text))
         n = (int)record(j, text, why);
     if (n > 0 && !known) {
         l->format = format;
@@ -346,7 +372,7 @@ static void end_line(struct judging *j, struct stream *s)
     l->number = s->number;
     if (s->overflow)
         l->stats.too_long++;
-    else if (needle_find(&l->needle, buf_slice(&s->text), 0) != SIZE_MAX)
+    else if (reads_all(l) || needle_find(&l->needle, buf_slice(&s->text), 0) != SIZE_MAX)
         judge(j, buf_slice(&s->text), false);
     s->waiting = s->overflow = false;
     if (s->text.cap > JOIN_MAX / 8)
@@ -373,7 +399,7 @@ static void feed_wrapped(struct judging *j, const struct unwrapped *u, uint64_t 
         return;
     }
     s->done = offset + 1;
-    if (s->waiting || needle_find(&l->needle, u->text, 0) != SIZE_MAX) {
+    if (s->waiting || reads_all(l) || needle_find(&l->needle, u->text, 0) != SIZE_MAX) {
         add_piece(s, u);
         end_line(j, s);
     } else if (u->ts_ns != USAGE_NO_TIME) {
@@ -399,7 +425,8 @@ static void feed(struct logline *l, struct slice line, uint64_t offset, uint64_t
     }
     l->offset = offset;
     l->number = number;
-    if (l->wrap == LOGFORMAT_auto || needle_find(&l->needle, line, 0) != SIZE_MAX)
+    if (l->wrap == LOGFORMAT_auto || reads_all(l) ||
+        needle_find(&l->needle, line, 0) != SIZE_MAX)
         judge(&j, line, squeezed);
 }
 
@@ -458,22 +485,19 @@ uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
 }
 
 /*
- * "2 FORMAT WRAP LAST_NS DONE DONE", and for Codex " COUNTER x5 ANY FIRST_SECOND .MODEL
- * .SESSION": one blank between words, numbers decimal.
+ * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex and OTLP their own state: one blank
+ * between words, numbers decimal.
  */
 void logline_save(const struct logline *l, struct buf *out)
 {
-    const struct logfields_codex *c = &l->codex;
-    buf_addf(out, "2 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
+    buf_addf(out, "3 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
     buf_addi(out, l->last_ns);
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         buf_addf(out, " %llu", (unsigned long long)l->stream[i].done);
-    if (l->format != LOGFORMAT_codex)
-        return;
-    for (unsigned i = 0; i < LOGFIELDS_CODEX_COUNTERS; i++)
-        buf_addf(out, " %llu", (unsigned long long)c->total[i]);
-    buf_addf(out, " %d %lld .%s .%s", c->any, (long long)c->first_second, c->model,
-             c->session);
+    if (l->format == LOGFORMAT_codex)
+        log_codex_save(&l->codex, out);
+    else if (l->format == LOGFORMAT_otlp)
+        log_otlp_save(&l->otlp, out);
 }
 
 /* The next word of a saved state; empty at its end. */
@@ -484,35 +508,14 @@ static struct slice word(struct slice *state)
     return w;
 }
 
-static bool load_name(char to[64], struct slice w)
-{
-    if (w.n < 1 || w.n > 64 || w.p[0] != '.')
-        return false;
-    memcpy(to, w.p + 1, w.n - 1);
-    to[w.n - 1] = '\0';
-    return strlen(to) == w.n - 1;
-}
-
-static bool load_codex(struct logfields_codex *c, struct slice *state)
-{
-    uint64_t any;
-    for (unsigned i = 0; i < LOGFIELDS_CODEX_COUNTERS; i++)
-        if (!slice_u64(word(state), &c->total[i]))
-            return false;
-    if (!slice_u64(word(state), &any) || any > 1 ||
-        !slice_i64(word(state), &c->first_second))
-        return false;
-    c->any = any;
-    return load_name(c->model, word(state)) && load_name(c->session, word(state));
-}
-
 enum status logline_load(struct logline *l, struct slice state)
 {
     enum logformat format, wrap;
     int64_t last;
     uint64_t done[UNWRAP_STREAMS];
-    struct logfields_codex codex = { .any = false };
-    if (!slice_eq(word(&state), SLICE("2")) || !logformat_parse(word(&state), &format) ||
+    struct log_codex codex = { .begin_ns = 0 };
+    struct log_otlp otlp = { .calls = false };
+    if (!slice_eq(word(&state), SLICE("3")) || !logformat_parse(word(&state), &format) ||
         format == LOGFORMAT_docker || format == LOGFORMAT_cri ||
         !logformat_parse(word(&state), &wrap) ||
         (wrap != LOGFORMAT_auto && wrap != LOGFORMAT_docker && wrap != LOGFORMAT_cri) ||
@@ -521,13 +524,16 @@ enum status logline_load(struct logline *l, struct slice state)
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         if (!slice_u64(word(&state), &done[i]))
             return ST_BAD;
-    if ((format == LOGFORMAT_codex && !load_codex(&codex, &state)) || state.n)
+    if (format == LOGFORMAT_codex  ? !log_codex_load(&codex, state)
+        : format == LOGFORMAT_otlp ? !log_otlp_load(&otlp, state)
+                                   : state.n != 0)
         return ST_BAD;
     if (l->configured == LOGFORMAT_auto)
         l->wrap = wrap;
     if (l->configured == LOGFORMAT_auto || l->configured == l->wrap)
         l->format = format;
     l->codex = codex;
+    l->otlp = otlp;
     l->last_ns = last;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         l->stream[i].done = done[i];

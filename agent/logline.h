@@ -90,7 +90,7 @@ enum logformat logline_format(const struct logline *l);
 uint64_t logline_resume(const struct logline *l, uint64_t next_offset);
 
 /* Append the state to `out`: at most LOGLINE_STATE_MAX bytes. */
-enum { LOGLINE_STATE_MAX = 512 };
+enum { LOGLINE_STATE_MAX = 4096 };
 void logline_save(const struct logline *l, struct buf *out);
 /* Into a fresh logline. ST_BAD (state unchanged) for anything logline_save never wrote.
  */

@@ -240,21 +240,23 @@ static void test_bad_state(void **state)
     (void)state;
     static const char *const bad[] = { "",
                                        "1 json auto 5 0 0",
-                                       "2 json auto 5 0",
-                                       "2 json auto 5 0 0 0",
-                                       "2 json json 5 0 0",
-                                       "2 none auto 5 0 0",
-                                       "2 json auto x 0 0",
-                                       "2 json auto 5 -1 0",
-                                       "2 docker auto 5 0 0",
-                                       "2 codex auto 5 0 0",
-                                       "2 codex auto 5 0 0 1 2 3 4 5 2 0 .m .s",
-                                       "2 codex auto 5 0 0 1 2 3 4 5 1 0 m .s" };
+                                       "3 json auto 5 0",
+                                       "3 json auto 5 0 0 0",
+                                       "3 json json 5 0 0",
+                                       "3 none auto 5 0 0",
+                                       "3 json auto x 0 0",
+                                       "3 json auto 5 -1 0",
+                                       "3 docker auto 5 0 0",
+                                       "3 codex auto 5 0 0",
+                                       "3 codex auto 5 0 0 1 2 3 4 5 x m s",
+                                       "3 codex auto 5 0 0 1 2 3 4 5 1 m s s",
+                                       "3 otlp auto 5 0 0 2",
+                                       "3 otlp auto 5 0 0 1 1:2" };
     struct extract *x = extract_new();
     struct logline *l = logline_new(x, &shop);
     for (size_t c = 0; c < sizeof bad / sizeof *bad; c++)
         assert_int_equal(logline_load(l, slice_str(bad[c])), ST_BAD);
-    assert_int_equal(logline_load(l, SLICE("2 json cri 5 10 20")), ST_OK);
+    assert_int_equal(logline_load(l, SLICE("3 json cri 5 10 20")), ST_OK);
     assert_int_equal(logline_need(l), LINES_ALL);
     logline_free(l);
     extract_free(x);

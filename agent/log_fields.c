@@ -1,0 +1,308 @@
+/* Formats with fields at fixed places: see logparse.h, logfield.def and logattr.def. */
+#include "agent/logparse.h"
+
+#include "agent/logwalk.h"
+#include "agent/provider.h"
+#include "common/instant.h"
+
+/* What a field is, besides NUM + n and TEXT + t. */
+enum role {
+    START,
+    END,
+    FIRST,
+    MS,
+    STATE,
+    CACHE_HIT,
+    FAILED,
+    NEST,
+    NUM = 32,
+    NUM_ELSE = 64,
+    TEXT = 96,
+    TEXT_ELSE = 128,
+};
+
+static const struct field {
+    enum logformat format;
+    struct slice path;
+    unsigned role;
+} fields[] = {
+#define FIELD(format, path, role)                                                        \
+    { LOGFORMAT_##format, { path, sizeof(path) - 1 }, role },
+#include "agent/logfield.def"
+#define ATTR_NUM(name, n)                                                                \
+    { LOGFORMAT_gen_ai, { "/" name, sizeof(name) }, NUM_ELSE + CALL_##n },
+#define ATTR_TEXT(name, t)                                                               \
+    { LOGFORMAT_gen_ai, { "/" name, sizeof(name) }, TEXT_ELSE + CALL_##t },
+#include "agent/logattr.def"
+};
+
+struct walk {
+    struct logparse *p;
+    enum logformat format;
+    unsigned hits; /* fields of the format that the line has */
+    bool records;  /* an object in a list of them: each is judged at its end */
+    size_t given;
+};
+
+/* LiteLLM's older callbacks wrap the payload. */
+static struct slice bare(const struct walk *w, struct slice path)
+{
+    static const struct slice wraps[] = {
+        { "/kwargs/standard_logging_object", 32 },
+        { "/standard_logging_object", 24 },
+    };
+    for (size_t i = 0; i < 2 && w->format == LOGFORMAT_litellm; i++)
+        if (slice_starts(path, wraps[i]))
+            return slice_from(path, wraps[i].n);
+    return path;
+}
+
+static const struct field *find(const struct walk *w, struct slice path)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (fields[i].format == w->format && slice_eq(fields[i].path, path))
+            return &fields[i];
+    return NULL;
+}
+
+static bool leads(struct slice path, struct slice field)
+{
+    return field.n > path.n && field.p[path.n] == '/' && slice_starts(field, path);
+}
+
+static enum logwalk_want want(void *arg, struct slice path)
+{
+    const struct walk *w = arg;
+    struct slice rest = bare(w, path);
+    if (rest.n == 0 ||
+        (w->format == LOGFORMAT_litellm && slice_eq(path, SLICE("/kwargs"))))
+        return LOGWALK_TAKE;
+    const struct field *f = find(w, rest);
+    if (f)
+        return f->role == NEST ? LOGWALK_NEST : LOGWALK_TAKE;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (fields[i].format == w->format && leads(rest, fields[i].path))
+            return LOGWALK_TAKE;
+    return LOGWALK_SKIP;
+}
+
+static bool truth(enum json_type type, struct slice text)
+{
+    return type == JSON_TRUE || slice_ieq(text, SLICE("true"));
+}
+
+/* "0.812" seconds or "812" milliseconds are told apart by the key alone: these are ms. */
+static void set_ms(struct logcall *c, struct slice text)
+{
+    uint64_t us;
+    if (json_decimal(text, 3, &us) && us < INT64_MAX)
+        c->total_us = (int64_t)us;
+}
+
+static void set(struct logcall *c, const struct field *f, enum json_type type,
+                struct slice text)
+{
+    unsigned role = f->role;
+    enum logcall_num n = role % 32;
+    enum logcall_text t = role % 32;
+    switch (role - role % 32) {
+    case NUM_ELSE:
+        if (logcall_has(c, n))
+            return;
+        /* fall through */
+    case NUM:
+        logcall_num(c, n, text);
+        return;
+    case TEXT_ELSE:
+        if (c->text_n[t])
+            return;
+        /* fall through */
+    case TEXT:
+        logcall_text(c, t, text);
+        return;
+    default:
+        break;
+    }
+    if (role == START)
+        instant_parse(text, &c->start_ns);
+    else if (role == END)
+        instant_parse(text, &c->end_ns);
+    else if (role == FIRST)
+        instant_parse(text, &c->first_ns);
+    else if (role == MS)
+        set_ms(c, text);
+    else if (role == STATE)
+        c->failed = slice_eq(text, SLICE("failure"));
+    else if (role == CACHE_HIT)
+        c->cached = truth(type, text);
+    else if (role == FAILED)
+        c->failed = text.n > 0;
+}
+
+static void scalar(void *arg, struct slice path, enum json_type type, struct slice text)
+{
+    struct walk *w = arg;
+    const struct field *f = find(w, bare(w, path));
+    if (!f)
+        return;
+    w->hits++;
+    if (type == JSON_STRING || type == JSON_NUMBER || f->role == CACHE_HIT)
+        set(w->p->call, f, type, text);
+}
+
+/* --- what the formats are particular about --------------------------------------------
+ */
+
+/* Rows about keys, deployments and audits are no calls; two rows of a call are one. */
+static bool azure(struct logcall *c)
+{
+    static const struct slice verbs[] = { { "Completion", 10 }, { "Embedding", 9 },
+                                          { "Response", 8 },    { "Message", 7 },
+                                          { "Image", 5 },       { "Audio", 5 } };
+    struct slice kind = logcall_get(c, CALL_KIND);
+    struct slice operation = logcall_get(c, CALL_OPERATION);
+    struct slice id = logcall_get(c, CALL_REQUEST_ID);
+    bool call = logcall_has(c, CALL_IN) || logcall_has(c, CALL_TOTAL);
+    if (!slice_eq(kind, SLICE("RequestResponse")) &&
+        !slice_eq(kind, SLICE("AzureOpenAIRequestUsage")) &&
+        !slice_eq(kind, SLICE("GatewayLlmLogs")) &&
+        !slice_eq(kind, SLICE("ApiManagementGatewayLlmLog")))
+        return false;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        call |= slice_find(operation, verbs[i]) != SIZE_MAX;
+    logcall_text(c, CALL_RESPONSE_ID, id);
+    if (!c->text_n[CALL_PROVIDER])
+        logcall_text(c, CALL_PROVIDER, SLICE("azure_openai"));
+    return call;
+}
+
+/* "ns/openai/route/0": the part that names a provider. */
+static void gateway_provider(struct logcall *c)
+{
+    struct slice rest = logcall_get(c, CALL_PROVIDER), part;
+    if (slice_chr(rest, '/') == SIZE_MAX)
+        return;
+    char name[LOGCALL_TEXT];
+    while (rest.n) {
+        slice_cut(rest, '/', &part, &rest);
+        if (!provider_canonical(part))
+            continue;
+        memcpy(name, part.p, part.n);
+        logcall_text(c, CALL_PROVIDER, slice_of(name, part.n));
+        return;
+    }
+}
+
+/* The whole record, or one of a list, has been read: is it a call? */
+static bool ready(struct walk *w)
+{
+    struct logcall *c = w->p->call;
+    switch (w->format) {
+    case LOGFORMAT_azure:
+        return azure(c);
+    case LOGFORMAT_bedrock:
+        c->sense = CALL_EXCLUSIVE;
+        logcall_text(c, CALL_PROVIDER, SLICE("bedrock"));
+        return true;
+    case LOGFORMAT_gen_ai:
+        gateway_provider(c);
+        return c->have & ~((uint32_t)1 << CALL_STATUS) || c->text_n[CALL_PATH];
+    default:
+        return true;
+    }
+}
+
+static void give(struct walk *w)
+{
+    struct logparse *p = w->p;
+    if (ready(w))
+        w->given += logcall_emit(p->call, p->provider, p->line_ns, p->emit, p->arg);
+    logcall_init(p->call);
+}
+
+static void leave(void *arg, struct slice path)
+{
+    struct walk *w = arg;
+    if (!slice_eq(path, SLICE("/records/-")))
+        return;
+    w->records = true;
+    give(w);
+}
+
+int log_fields(struct logparse *p, enum logformat format)
+{
+    struct walk w = { .p = p, .format = format };
+    struct logwalk walk = { want, scalar, leave, &w, p->scratch };
+    logcall_init(p->call);
+    p->why = logwalk(&walk, p->text);
+    if (p->why)
+        return 0;
+    if (w.hits < 2)
+        return LOGPARSE_OTHER;
+    if (!w.records)
+        give(&w);
+    return (int)w.given;
+}
+
+/* --- signatures -----------------------------------------------------------------------
+ */
+
+#define HAS(key) (slice_find(line, SLICE("\"" key "\"")) != SIZE_MAX)
+
+static bool codex(struct slice line)
+{
+    return HAS("payload") && HAS("timestamp") &&
+           (HAS("session_meta") || HAS("turn_context") || HAS("event_msg") ||
+            HAS("response_item"));
+}
+
+static bool azure_row(struct slice line)
+{
+    return (HAS("category") || HAS("Category")) &&
+           (HAS("RequestResponse") || HAS("AzureOpenAIRequestUsage") ||
+            HAS("GatewayLlmLogs") || HAS("ApiManagementGatewayLlmLog"));
+}
+
+static bool litellm(struct slice line)
+{
+    return HAS("litellm_call_id") ||
+           (HAS("call_type") &&
+            (HAS("response_cost") || (HAS("spend") && HAS("request_id"))));
+}
+
+enum logformat logparse_detect(struct slice line)
+{
+    if (line.n < 2 || line.p[0] != '{')
+        return LOGFORMAT_auto;
+    struct slice whole = line;
+    line = slice_head(whole, 64);
+    if (HAS("resourceSpans") || HAS("resourceMetrics") || HAS("resourceLogs"))
+        return LOGFORMAT_otlp;
+    line = whole;
+    if (HAS("ModelInvocationLog"))
+        return LOGFORMAT_bedrock;
+    if (codex(line))
+        return LOGFORMAT_codex;
+    if (azure_row(line))
+        return LOGFORMAT_azure;
+    if (litellm(line))
+        return LOGFORMAT_litellm;
+    if (slice_find(line, SLICE("\"gen_ai.")) != SIZE_MAX)
+        return LOGFORMAT_gen_ai;
+    return LOGFORMAT_auto;
+}
+
+bool logparse_knows(enum logformat format)
+{
+    switch (format) {
+    case LOGFORMAT_codex:
+    case LOGFORMAT_litellm:
+    case LOGFORMAT_bedrock:
+    case LOGFORMAT_otlp:
+    case LOGFORMAT_azure:
+    case LOGFORMAT_gen_ai:
+        return true;
+    default:
+        return false;
+    }
+}
