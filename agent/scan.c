@@ -232,10 +232,11 @@ static void scan_bytes(struct scan *s, struct unpack *u)
 static void scan_fd(struct scan *s, int fd, const struct stat *st)
 {
     struct logline_options lo = { .format = s->opt->format,
-                                  .provider = slice_str(s->opt->provider),
-                                  .mtime_ns = USAGE_NO_TIME };
-    if (S_ISREG(st->st_mode))
-        lo.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+                                  .provider = slice_str(s->opt->provider) };
+    struct timespec t = st->st_mtim;
+    if (!S_ISREG(st->st_mode)) /* what comes through a pipe happens now */
+        clock_gettime(CLOCK_REALTIME, &t);
+    lo.mtime_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
     struct unpack *u = unpack_new(fd);
     s->logline = logline_new(s->x, &lo);
     if (u && s->logline) {

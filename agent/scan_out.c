@@ -323,16 +323,17 @@ static void unpriced_model(void *arg, const struct tally_sum *s)
     buf_adds(out, "); not in the cost\n");
 }
 
-static void quality_note(struct buf *out, const char *label, uint64_t n, uint64_t calls,
-                         const char *what)
+/* "Missing    5 of 100 calls report no usage …" */
+static void share_note(struct buf *out, const char *label, uint64_t n, uint64_t of,
+                       const char *what)
 {
-    if (n == 0)
+    if (n == 0 || of == 0)
         return;
     buf_addf(out, "%-10s ", label);
     grouped(n, out);
     buf_adds(out, " of ");
-    grouped(calls, out);
-    buf_addf(out, " calls (%.1f %%) %s\n", 100.0 * (double)n / (double)calls, what);
+    grouped(of, out);
+    buf_addf(out, " %s\n", what);
 }
 
 static void skipped_note(const struct scan_report *r, struct buf *out)
@@ -377,11 +378,11 @@ void scan_out_notes(struct tally *t, const struct scan_report *r,
     note(&repeats, r->grown, "record with later numbers of one",
          "records with later numbers of one");
     note_end(&repeats);
-    quality_note(out, "Missing", total.missing, total.calls,
-                 "report no usage: not in the tokens or the cost");
-    quality_note(out, "Estimated", total.estimated, total.calls, "are estimates");
-    quality_note(out, "Timed", r->log.time_guessed, r->log.records,
-                 "records carry no time: the line before or the file gave it");
+    share_note(out, "Missing", total.missing, total.calls,
+               "calls report no usage: not in the tokens or the cost");
+    share_note(out, "Estimated", total.estimated, total.calls, "calls are estimates");
+    share_note(out, "Timed", r->log.time_guessed, r->log.records,
+               "records carry no time: the line before or the file gave it");
     tally_each(t, false, unpriced_model, out);
     skipped_note(r, out);
     if (r->forgotten) {

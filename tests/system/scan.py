@@ -118,6 +118,7 @@ class Scan(unittest.TestCase):
         out = scan(path).stdout.decode()
         self.assertIn("unpriced", out)
         self.assertIn("someone/nobody-knows", out)
+        self.assertIn("no price", out)
         self.assertNotIn("$0", out)
         got = totals(path)
         self.assertIsNone(got["totals"]["cost_usd"])
@@ -157,6 +158,10 @@ class Scan(unittest.TestCase):
     def test_stdin(self):
         got = totals("-", stdin=(flat(1) + "\n" + flat(2)).encode())
         self.assertEqual(got["totals"]["calls"], 2)
+        got = totals("-", stdin=b'{"model":"gpt-4o","prompt_tokens":5,"completion_tokens":7}')
+        self.assertTrue(got["rows"][0]["day"])
+        self.assertTrue(got["totals"]["priced"])
+        self.assertEqual(got["records"]["time_guessed"], 1)
 
     def test_containers(self):
         docker = "".join(json.dumps({"log": part, "stream": "stdout",
