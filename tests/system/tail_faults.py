@@ -316,10 +316,22 @@ def idle():
     w.case("idle")
 
 
+def unit():
+    """The systemd unit is hardened; 25 is an exposure of 2.5."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        "../../config/systemd/breakeven-agent.service")
+    if not shutil.which("systemd-analyze"):
+        print("skip systemd unit: no systemd-analyze here")
+        return
+    r = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=25",
+                        path], capture_output=True, text=True)
+    report.check("systemd unit", r.returncode == 0, r.stdout.strip().split("\n")[-1][:80])
+
+
 CASES = {f.__name__: f for f in (
     unreadable, binary, long_line, broken_json, disk_full, collector_down, standard_input,
     start_end, history_of_siblings, exclude, many_files, series_cap, second_agent,
-    configuration, check, idle)}
+    configuration, check, idle, unit)}
 
 for case in sys.argv[1:] or CASES:
     CASES[case]()
