@@ -73,6 +73,17 @@ struct slice judge_id(const char *surface, uint16_t status, bool streamed,
 /* A line of a batch's results adds nothing to what it does not say: zero, not unknown. */
 void judge_batch_line(const char *surface, struct usage *u);
 
+/*
+ * Judge a frame of a record; false if it is no LLM call at all. Slices of `u` live as
+ * long as the record.
+ */
+bool record_judge(struct extract *x, const struct raw *r, const struct extract_hint *hint,
+                  struct usage *u);
+
+/* Emit the passes that are charged besides `main`; returns how many. */
+size_t judge_passes(const struct raw *r, const struct usage *main, usage_fn *emit,
+                    void *arg);
+
 /* A provider's name from a model's, for records that name none; "" if not telling. */
 const char *provider_of_model(struct slice model);
 

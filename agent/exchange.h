@@ -61,4 +61,12 @@ struct exchange {
     size_t path_model_n, region_n, id_n, request_id_n, scope_n;
 };
 
+/* Around each document of the reply: walk_fn of the answer. */
+void exchange_document_begin(void *arg);
+void exchange_document_end(void *arg);
+
+/* Events of the reply's framing; their argument is the exchange. */
+extern const struct sse_events exchange_sse;
+extern const struct eventstream_events exchange_messages;
+
 #endif

@@ -1,7 +1,6 @@
 /*
  * The exchange door. The request's body is walked for model and sizes, the reply's body
- * goes through its framing to the same walk, document by document; what only one
- * document says (its type, its id) is promoted to the exchange at its end.
+ * goes through its framing (exchange.c) to the same walk; the verdict comes at the end.
  */
 #include "agent/extract.h"
 
@@ -44,179 +43,10 @@ static size_t keep(char *to, size_t cap, struct slice s)
     return n;
 }
 
-/* --- documents ------------------------------------------------------------------------
- */
-
 static bool surface_is(const struct exchange *e, const char *surface)
 {
     return !strcmp(e->hit.surface, surface);
 }
-
-/* Forget what the last document said about itself alone. */
-static void document_begin(void *arg)
-{
-    struct exchange *e = arg;
-    struct raw *r = &e->reply;
-    r->have_str &= ~(1u << S_ID | 1u << S_TYPE | 1u << S_OBJECT);
-    raw_clear(r, N_X_OUT);
-    if (raw_has(r, N_X_IN) && surface_is(e, "gemini.predict"))
-        raw_clear(r, N_X_IN);
-    r->flags &= ~(uint32_t)(F_DELTA | F_WHOLE);
-    r->searches = 0;
-    r->text_out = 0;
-    r->pieces = 0;
-}
-
-/* Text of events that repeat what their deltas said does not count again. */
-static bool repeats(const struct exchange *e, struct slice type)
-{
-    if (slice_eq(type, SLICE("stream-end")))
-        return true;
-    if (e->framing == FRAMING_JSON)
-        return false;
-    return slice_starts(type, SLICE("response.")) && !slice_ends(type, SLICE(".delta"));
-}
-
-static void sum_part(struct exchange *e)
-{
-    struct usage u;
-    usage_init(&u);
-    if (!normalise(&e->reply, slice_str(e->hit.provider), &u))
-        return;
-    judge_batch_line(e->hit.surface, &u);
-    for (unsigned f = 0; f < USAGE_N; f++)
-        if (usage_has(&u, f))
-            usage_set(&e->sums.usage, f, e->sums.usage.v[f] + u.v[f]);
-    e->sums.parts++;
-    e->reply.have[0] = e->reply.have[1] = 0;
-    e->reply.flags = 0;
-    e->reply.passes = 0;
-}
-
-static void document_end(void *arg)
-{
-    struct exchange *e = arg;
-    struct raw *r = &e->reply;
-    struct slice type = raw_str(r, S_TYPE), object = raw_str(r, S_OBJECT);
-    bool run = slice_eq(object, SLICE("thread.run"));
-    if (slice_eq(type, SLICE("error")))
-        r->flags |= F_ERROR;
-    if (raw_str(r, S_ID).n && (!e->id_n || (run && !e->thread_run))) {
-        e->id_n = keep(e->id, sizeof e->id, raw_str(r, S_ID));
-        e->thread_run = run;
-    }
-    if (!repeats(e, type)) {
-        bool twice = r->flags & F_DELTA && r->flags & F_WHOLE; /* of the same text */
-        e->text_out += twice ? r->text_out / 2 : r->text_out;
-        e->pieces += twice ? (r->pieces + 1) / 2 : r->pieces;
-        e->token |= r->text_out > 0;
-    }
-    if (r->searches > e->searches)
-        e->searches = r->searches;
-    if (surface_is(e, "bedrock.agent") || surface_is(e, "openai.batch_results") ||
-        surface_is(e, "anthropic.batch_results"))
-        sum_part(e);
-}
-
-/* --- events ---------------------------------------------------------------------------
- */
-
-static void event_data(void *arg, struct slice piece)
-{
-    walk_feed(&((struct exchange *)arg)->answer, piece);
-}
-
-static void event_end(void *arg, struct slice name)
-{
-    struct exchange *e = arg;
-    walk_finish(&e->answer);
-    if (slice_eq(name, SLICE("error")))
-        e->reply.flags |= F_ERROR;
-    walk_restart(&e->answer);
-}
-
-static const struct sse_events sse_events = { .data = event_data, .end = event_end };
-
-static void message_begin(void *arg, struct slice message_type, struct slice event_type)
-{
-    struct exchange *e = arg;
-    e->intact = e->reply;
-    e->bytes = (struct chunk_bytes){ .state = 0 };
-    e->native_chunk =
-        slice_eq(event_type, SLICE("chunk")) && surface_is(e, "bedrock.invoke_stream");
-    e->exception = slice_eq(message_type, SLICE("exception")) ||
-                   slice_eq(message_type, SLICE("error"));
-}
-
-static int base64_digit(char c)
-{
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
-}
-
-enum { BYTES_SEEK, BYTES_COLON, BYTES_TEXT, BYTES_DONE };
-
-/*
- * {"bytes":"<base64 of the model's own JSON>","p":"…"}: the key is sought, the text
- * behind it decoded into the walk. The padding p holds letters only.
- */
-static void native_bytes(struct exchange *e, struct slice piece)
-{
-    static const char key[] = "\"bytes\"";
-    struct chunk_bytes *b = &e->bytes;
-    char out[192];
-    size_t n = 0;
-    for (size_t i = 0; i < piece.n && b->state != BYTES_DONE; i++) {
-        char c = piece.p[i];
-        if (b->state == BYTES_SEEK) {
-            b->matched =
-                c == key[b->matched] ? (unsigned char)(b->matched + 1) : c == '"';
-            if (b->matched == sizeof key - 1)
-                b->state = BYTES_COLON;
-        } else if (b->state == BYTES_COLON) {
-            b->state = c == '"' ? BYTES_TEXT : BYTES_COLON;
-        } else if (base64_digit(c) < 0) {
-            b->state = c == '"' || c == '=' ? BYTES_DONE : BYTES_TEXT;
-        } else {
-            b->bits = b->bits << 6 | (uint32_t)base64_digit(c);
-            if (++b->digits % 4 != 1)
-                out[n++] = (char)(b->bits >> (6 - 2 * ((b->digits - 1) % 4)) & 0xff);
-            if (n == sizeof out) {
-                walk_feed(&e->answer, slice_of(out, n));
-                n = 0;
-            }
-        }
-    }
-    walk_feed(&e->answer, slice_of(out, n));
-}
-
-static void message_payload(void *arg, struct slice piece)
-{
-    struct exchange *e = arg;
-    if (e->native_chunk)
-        native_bytes(e, piece);
-    else
-        walk_feed(&e->answer, piece);
-}
-
-static void message_end(void *arg, bool intact)
-{
-    struct exchange *e = arg;
-    walk_finish(&e->answer);
-    walk_restart(&e->answer);
-    if (!intact)
-        e->reply = e->intact; /* what it said is not to be believed */
-    else if (e->exception)
-        e->reply.flags |= F_ERROR;
-}
-
-static const struct eventstream_events message_events = { .begin = message_begin,
-                                                          .payload = message_payload,
-                                                          .end = message_end };
 
 /* --- request --------------------------------------------------------------------------
  */
@@ -235,8 +65,8 @@ void extract_begin(struct extract *x, struct slice scheme, struct slice host,
     usage_init(&e->sums.usage);
     walk_init(&e->ask, &x->table, C_REQ, &e->request, &e->ask_names);
     walk_init(&e->answer, &x->table, C_ROOT, &e->reply, &e->names);
-    e->answer.begin = document_begin;
-    e->answer.end = document_end;
+    e->answer.begin = exchange_document_begin;
+    e->answer.end = exchange_document_end;
     e->answer.arg = e;
     sse_init(&e->sse);
     eventstream_init(&e->es);
@@ -393,10 +223,10 @@ void extract_response_body(struct extract *x, struct slice piece)
         walk_feed(&e->answer, piece);
         break;
     case FRAMING_SSE:
-        sse_feed(&e->sse, piece, &sse_events, e);
+        sse_feed(&e->sse, piece, &exchange_sse, e);
         break;
     case FRAMING_EVENTSTREAM:
-        eventstream_feed(&e->es, piece, &message_events, e);
+        eventstream_feed(&e->es, piece, &exchange_messages, e);
         break;
     default:
         break;
@@ -491,28 +321,11 @@ static bool numbers(struct exchange *e, struct usage *u)
     if (surface_is(e, "huggingface.inference")) /* billed by time: its counts are hints */
         return false;
     bool usage = normalise(r, u->provider, u);
-    if (r->items && surface_is(e, "openai.images"))
+    if (r->items && (surface_is(e, "openai.images") || surface_is(e, "gemini.predict")))
         usage_set(u, USAGE_images, r->items);
     if (surface_is(e, "openai.speech") && e->request.text_in)
         usage_set(u, USAGE_characters, e->request.text_in);
     return usage;
-}
-
-static void emit_passes(const struct exchange *e, const struct usage *main,
-                        usage_fn *emit, void *arg)
-{
-    for (unsigned i = 0; i < e->reply.passes; i++) {
-        if (!normalise_pass_is_extra(&e->reply.pass[i]))
-            continue;
-        struct usage u = *main;
-        memset(u.v, 0, sizeof u.v);
-        u.have = 0;
-        u.check = CHECK_NO_TOTAL;
-        if (e->reply.pass[i].model.n)
-            u.model = e->reply.pass[i].model;
-        normalise_pass(&e->reply.pass[i], &u);
-        emit(arg, &u);
-    }
 }
 
 /* The client or the network left: the numbers so far are running totals. */
@@ -535,7 +348,7 @@ static bool by_tokens(const struct exchange *e)
     for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++)
         if (surface_is(e, otherwise[i]))
             return false;
-    return true;
+    return !e->reply.items || !surface_is(e, "gemini.predict");
 }
 
 static struct estimate_sample sample_of(const struct exchange *e)
@@ -590,11 +403,11 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
     struct usage u;
     walk_finish(&e->ask);
     if (e->framing == FRAMING_SSE)
-        sse_finish(&e->sse, &sse_events, e);
+        sse_finish(&e->sse, &exchange_sse, e);
     else if (e->framing == FRAMING_JSON)
         walk_finish(&e->answer);
     if (e->answer.depth) /* cut inside a document: it says what it has said */
-        document_end(e);
+        exchange_document_end(e);
     usage_init(&u);
     u.ts_ns = ts_ns;
     u.seen = SEEN_CAPTURE;
@@ -612,5 +425,5 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
         usage_set(&u, USAGE_bytes_down, e->bytes_down);
     }
     emit(arg, &u);
-    emit_passes(e, &u, emit, arg);
+    judge_passes(&e->reply, &u, emit, arg);
 }

@@ -3,6 +3,7 @@
  * functions over struct raw, shared by both doors of extract.
  */
 #include "agent/engine.h"
+#include "agent/normalise.h"
 
 struct kind {
     struct slice name;
@@ -176,9 +177,13 @@ void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
         u->outcome = OUTCOME_PENDING;
     } else if (state_is(r, "failed")) {
         u->outcome = OUTCOME_FAILED;
-    } else if (r->flags & F_BLOCKED && !has_usage) {
-        u->accounting = ACCOUNTING_ERROR;
+    } else if (r->flags & F_BLOCKED && !(r->flags & F_CANDIDATES)) {
+        u->accounting = has_usage ? ACCOUNTING_CALL : ACCOUNTING_ERROR;
         u->outcome = OUTCOME_BLOCKED;
+    } else if (!has_usage && surface_is(hit, "ollama.generate") &&
+               (slice_eq(raw_str(r, S_FINISH), SLICE("load")) ||
+                slice_eq(raw_str(r, S_FINISH), SLICE("unload")))) {
+        u->accounting = ACCOUNTING_FREE; /* a model is moved, nothing is generated */
     } else if (error && streamed) {
         u->outcome = OUTCOME_ERROR_IN_STREAM;
     } else if (error && !has_usage && !(r->flags & (F_CHOICES | F_CANDIDATES))) {
@@ -218,6 +223,26 @@ void judge_batch_line(const char *surface, struct usage *u)
     u->have |= 1u << USAGE_cache_read | 1u << USAGE_reasoning;
     if (!(u->have & (1u << USAGE_cache_write_5m | 1u << USAGE_cache_write_1h)))
         u->have |= 1u << USAGE_cache_write;
+}
+
+size_t judge_passes(const struct raw *r, const struct usage *main, usage_fn *emit,
+                    void *arg)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < r->passes; i++) {
+        if (!normalise_pass_is_extra(&r->pass[i]))
+            continue;
+        struct usage u = *main;
+        memset(u.v, 0, sizeof u.v);
+        u.have = 0;
+        u.check = CHECK_NO_TOTAL;
+        if (r->pass[i].model.n)
+            u.model = r->pass[i].model;
+        normalise_pass(&r->pass[i], &u);
+        emit(arg, &u);
+        n++;
+    }
+    return n;
 }
 
 const char *provider_of_model(struct slice model)

@@ -56,6 +56,90 @@ static void cache_write(const struct raw *r, struct usage *u, uint64_t written,
     usage_set(u, rest, written);
 }
 
+/* Numbers of the OpenAI dialect, by the letters of usage-formats 5.3. */
+struct dialect {
+    uint64_t P, C, T, K, W, X; /* prompt, completion, total, cached, written, reasoning */
+    bool has_k, has_w, has_x;
+    bool said;      /* there is a prompt count, or a total to derive it from */
+    bool k_outside; /* cached tokens are not part of the prompt */
+    uint64_t out;   /* all that was generated */
+    uint64_t parts; /* what the total should be */
+};
+
+static struct dialect read_dialect(const struct raw *r, enum raw_num prompt,
+                                   enum raw_num completion, enum raw_num total_slot)
+{
+    static const enum raw_num caches[] = { N_CACHED, N_HIT, N_CACHED_TOP, N_READ,
+                                           N_A_CACHED };
+    static const enum raw_num writes[] = { N_WRITE, N_CREATED };
+    static const enum raw_num reasons[] = { N_REASONING, N_REASONING_TOP, N_A_REASONING };
+    struct dialect d = { .C = raw_get(r, completion), .T = raw_get(r, total_slot) };
+    d.has_k = first(r, caches, sizeof caches / sizeof *caches, &d.K);
+    d.has_w = first(r, writes, sizeof writes / sizeof *writes, &d.W);
+    d.has_x = first(r, reasons, sizeof reasons / sizeof *reasons, &d.X);
+    d.said = raw_has(r, prompt) || d.T;
+    d.P = raw_has(r, prompt) ? r->num[prompt] : d.T > d.C ? d.T - d.C : 0;
+    d.out = d.C;
+    d.parts = d.P + d.C;
+    return d;
+}
+
+/* Does the total say that something stands outside of prompt and completion? */
+static void resolve(struct dialect *d, const struct raw *r, struct slice provider)
+{
+    uint64_t P = d->P, C = d->C, T = d->T, audio = raw_get(r, N_AUDIO_IN);
+    bool gemini_model = slice_find(raw_str(r, S_MODEL), SLICE("gemini")) != SIZE_MAX;
+    bool google = gemini_model || slice_eq(provider, SLICE("gemini")) ||
+                  slice_eq(provider, SLICE("vertex"));
+    if (T > P + C && d->X && T == P + C + d->X) {
+        d->out = C + d->X; /* xAI */
+        d->parts = T;
+    } else if (T > P + C && audio && T == P + C + audio) {
+        d->P += audio; /* Mistral */
+        d->parts = T;
+    } else if (T > P + C && google && !d->X) {
+        d->out = T - P; /* thinking shows in the total alone */
+        d->has_x = true;
+        d->X = T - P - C;
+        d->parts = T;
+    } else if (T > P + C && d->K && T == P + d->K + d->W + C) {
+        d->k_outside = true;
+        d->parts = T;
+    } else if (T && T == P + C && d->X && (d->X > C || gemini_model) &&
+               slice_eq(provider, SLICE("vercel_gateway"))) {
+        d->out = C + d->X; /* outside of both completion and total */
+    }
+    if (d->K > d->P && (!T || T != P + C))
+        d->k_outside = true;
+}
+
+/* Prompt tokens at the full price. */
+static uint64_t uncached(struct dialect *d, struct usage *u)
+{
+    if (d->k_outside)
+        return d->P;
+    if (d->K > d->P) { /* the total stands: no more than the prompt can be cached */
+        d->K = d->P;
+        u->check = CHECK_MISMATCH;
+    }
+    uint64_t in = d->P - d->K;
+    if (d->K && d->W > in && d->W <= d->P) { /* the same tokens read and written */
+        u->check = CHECK_MISMATCH;
+        return in;
+    }
+    return less(u, in, d->W);
+}
+
+static void modalities(const struct raw *r, struct usage *u)
+{
+    take(r, N_AUDIO_IN, u, USAGE_audio_in);
+    take(r, N_IMAGE_IN, u, USAGE_image_in);
+    take(r, N_VIDEO_IN, u, USAGE_video_in);
+    take(r, N_AUDIO_CACHED, u, USAGE_audio_cached);
+    take(r, N_AUDIO_OUT, u, USAGE_audio_out);
+    take(r, N_IMAGE_OUT, u, USAGE_image_out);
+}
+
 /*
  * F1, F3, F10..F12, F14..F16, F20, F21 and the resolver 5.3: prompt and completion with
  * a total that says what contains what.
@@ -63,71 +147,25 @@ static void cache_write(const struct raw *r, struct usage *u, uint64_t written,
 static void chat(const struct raw *r, struct slice provider, struct usage *u,
                  enum raw_num prompt, enum raw_num completion)
 {
-    static const enum raw_num caches[] = { N_CACHED, N_HIT, N_CACHED_TOP, N_READ,
-                                           N_A_CACHED };
-    static const enum raw_num writes[] = { N_WRITE, N_CREATED };
-    static const enum raw_num reasons[] = { N_REASONING, N_REASONING_TOP, N_A_REASONING };
-    uint64_t K, W, X;
-    bool has_k = first(r, caches, sizeof caches / sizeof *caches, &K);
-    bool has_w = first(r, writes, sizeof writes / sizeof *writes, &W);
-    bool has_x = first(r, reasons, sizeof reasons / sizeof *reasons, &X);
     enum raw_num total_slot = prompt == N_B_INPUT ? N_B_TOTAL : N_TOTAL;
-    uint64_t C = raw_get(r, completion), T = raw_get(r, total_slot);
-    uint64_t P = raw_has(r, prompt) ? r->num[prompt] : T > C ? T - C : 0;
-    uint64_t out = C, parts = P + C, audio = raw_get(r, N_AUDIO_IN);
-    bool google =
-        slice_eq(provider, SLICE("gemini")) || slice_eq(provider, SLICE("vertex"));
-    bool outside = false, said = raw_has(r, prompt) || T;
-
-    if (T > P + C) {
-        if (has_x && X && T == P + C + X) {
-            out = C + X; /* xAI */
-            parts = T;
-        } else if (audio && T == P + C + audio) {
-            P += audio; /* Mistral audio */
-            parts = T;
-        } else if (google && !X) {
-            out = T - P; /* thinking shows in the total alone */
-            has_x = true;
-            X = out - C;
-            parts = T;
-        } else if (K && T == P + K + W + C) {
-            outside = true;
-            parts = T;
-        }
-    } else if (T && T == P + C && X > C && C &&
-               slice_eq(provider, SLICE("vercel_gateway"))) {
-        out = C + X; /* outside both */
-    }
-    if (!outside && K > P && (!T || T != P + C))
-        outside = true;
-    if (!outside && K > P) {
-        K = P; /* the total stands: no more than the prompt can be cached */
-        u->check = CHECK_MISMATCH;
-    }
-    if (said) {
-        uint64_t in = outside ? P : P - K;
-        if (!outside && W > in && W <= P && K)
-            u->check = CHECK_MISMATCH; /* the same tokens read and written */
-        else if (!outside)
-            in = less(u, in, W);
-        usage_set(u, USAGE_input, in);
-    }
-    if (has_k)
-        usage_set(u, USAGE_cache_read, K);
-    if (has_w)
-        cache_write(r, u, W, USAGE_cache_write);
-    if (raw_has(r, completion) || said)
-        usage_set(u, USAGE_output, out);
-    if (has_x)
-        usage_set(u, USAGE_reasoning, X);
-    total(r, total_slot, parts, u);
-    take(r, N_AUDIO_IN, u, USAGE_audio_in);
-    take(r, N_IMAGE_IN, u, USAGE_image_in);
-    take(r, N_VIDEO_IN, u, USAGE_video_in);
-    take(r, N_AUDIO_CACHED, u, USAGE_audio_cached);
-    take(r, N_AUDIO_OUT, u, USAGE_audio_out);
-    take(r, N_IMAGE_OUT, u, USAGE_image_out);
+    struct dialect d = read_dialect(r, prompt, completion, total_slot);
+    bool five_minutes =
+        slice_eq(provider, SLICE("anthropic")) || slice_eq(provider, SLICE("bedrock"));
+    resolve(&d, r, provider);
+    if (d.said)
+        usage_set(u, USAGE_input, uncached(&d, u));
+    if (d.has_k)
+        usage_set(u, USAGE_cache_read, d.K);
+    if (d.has_w)
+        cache_write(r, u, d.W,
+                    five_minutes && raw_has(r, N_CREATED) ? USAGE_cache_write_5m
+                                                          : USAGE_cache_write);
+    if (raw_has(r, completion) || d.said)
+        usage_set(u, USAGE_output, d.out);
+    if (d.has_x)
+        usage_set(u, USAGE_reasoning, d.X);
+    total(r, total_slot, d.parts, u);
+    modalities(r, u);
     take(r, N_AUDIO_MS, u, USAGE_audio_ms);
 }
 
@@ -156,12 +194,7 @@ static void gemini(const struct raw *r, struct usage *u)
     usage_set(u, USAGE_output, C + X);
     take(r, N_G_THOUGHTS, u, USAGE_reasoning);
     take(r, N_G_TOOL, u, USAGE_tool_prompt);
-    take(r, N_AUDIO_IN, u, USAGE_audio_in);
-    take(r, N_IMAGE_IN, u, USAGE_image_in);
-    take(r, N_VIDEO_IN, u, USAGE_video_in);
-    take(r, N_AUDIO_CACHED, u, USAGE_audio_cached);
-    take(r, N_AUDIO_OUT, u, USAGE_audio_out);
-    take(r, N_IMAGE_OUT, u, USAGE_image_out);
+    modalities(r, u);
     total(r, N_G_TOTAL, P + tool + C + X, u);
 }
 

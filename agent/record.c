@@ -9,7 +9,6 @@
  */
 #include "agent/engine.h"
 #include "agent/normalise.h"
-#include "common/instant.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -386,149 +385,8 @@ static bool walk(struct text *t)
     return true;
 }
 
-/* --- verdicts -------------------------------------------------------------------------
+/* --- the door -------------------------------------------------------------------------
  */
-
-/* provider_canonical with a memory: a log names few providers. */
-static struct slice canonical(struct extract *x, struct slice spelled)
-{
-    if (!spelled.n || spelled.n >= sizeof x->spelling->text)
-        return spelled;
-    struct spelling *m =
-        &x->spelling[((unsigned char)spelled.p[0] ^ spelled.n) % ENGINE_SPELLINGS];
-    if (!m->name || !slice_eq(spelled, slice_of(m->text, m->n))) {
-        const char *name = provider_canonical(spelled);
-        if (!name)
-            return spelled;
-        memcpy(m->text, spelled.p, spelled.n);
-        m->n = spelled.n;
-        m->name = name;
-    }
-    return slice_str(m->name);
-}
-
-/* "host" of a log is often the machine that writes it: only known API hosts count. */
-static struct provider_hit route(struct extract *x, const struct raw *r,
-                                 struct slice provider)
-{
-    struct slice method = raw_str(r, S_METHOD), path = raw_str(r, S_PATH);
-    struct slice host = raw_str(r, S_HOST);
-    if (!path.n || (path.p[0] != '/' && slice_find(path, SLICE("://")) == SIZE_MAX))
-        return (struct provider_hit){ .surface = "" };
-    if (!method.n)
-        method = SLICE("POST");
-    struct provider_hit hit = host.n && provider_of_host(host, 0)
-                                  ? provider_match(method, host, 0, path)
-                                  : provider_match_named(method, provider, path);
-    if (hit.accounting == ACCOUNTING_NONE && !raw_str(r, S_METHOD).n)
-        hit.surface = "";
-    if (hit.model.n)
-        hit.model = slice_of(x->model, provider_decode(hit.model, x->model, RAW_TEXT));
-    return hit;
-}
-
-static void times(const struct raw *r, const struct extract_hint *hint, struct usage *u)
-{
-    if (!(raw_str(r, S_TIME).n && instant_parse(raw_str(r, S_TIME), &u->ts_ns)) &&
-        !(raw_str(r, S_CREATED).n && instant_parse(raw_str(r, S_CREATED), &u->ts_ns)))
-        u->ts_ns = hint->fallback_ts_ns;
-    if (raw_has(r, N_LATENCY_US) && r->num[N_LATENCY_US] < INT64_MAX)
-        u->total_us = (int64_t)r->num[N_LATENCY_US];
-}
-
-static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
-{
-    u->app = raw_str(r, S_APP);
-    u->environment = raw_str(r, S_ENVIRONMENT);
-    u->request_id = raw_str(r, S_REQUEST_ID);
-    u->tier = raw_str(r, S_TIER);
-    u->model_request =
-        raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
-    u->model = raw_str(r, S_MODEL).n ? raw_str(r, S_MODEL) : u->model_request;
-    u->region = hit.region;
-    if (r->flags & (F_USAGE | F_CANDIDATES) || r->have_str >> S_OBJECT & 1 ||
-        r->have_str >> S_TYPE & 1)
-        u->response_id = *hit.surface
-                             ? judge_id(hit.surface, u->status, false, raw_str(r, S_ID))
-                             : raw_str(r, S_ID);
-    else if (!u->request_id.n)
-        u->request_id = raw_str(r, S_ID);
-}
-
-static struct usage start(const struct raw *r, const struct extract_hint *hint)
-{
-    struct usage u;
-    usage_init(&u);
-    u.seen = SEEN_LOG;
-    u.status = (uint16_t)raw_get(r, N_STATUS);
-    times(r, hint, &u);
-    return u;
-}
-
-/* Judge one frame; false if it is no LLM call at all. */
-static bool judge(struct extract *x, struct raw *r, const struct extract_hint *hint,
-                  struct usage *u)
-{
-    struct slice spelled = raw_str(r, S_PROVIDER);
-    struct slice provider = canonical(x, spelled.n ? spelled : hint->provider);
-    struct shape shape = shape_of(r);
-    if (r->flags & F_SYNTHETIC || slice_eq(raw_str(r, S_MODEL), SLICE("<synthetic>")))
-        return false;
-    *u = start(r, hint);
-    struct provider_hit hit = route(x, r, provider);
-    if (*hit.surface && hit.accounting == ACCOUNTING_NONE && !normalise_has_usage(r))
-        return false;
-    if (!*hit.surface || hit.accounting == ACCOUNTING_NONE) {
-        hit.surface = shape.surface;
-        hit.accounting = shape.accounting;
-        hit.provider = NULL;
-    }
-    names(r, hit, u);
-    if (!hit.provider || !strcmp(hit.provider, "compat"))
-        u->provider = provider.n     ? provider
-                      : hit.provider ? slice_str(hit.provider)
-                                     : slice_str(provider_of_model(u->model));
-    else
-        u->provider = slice_str(hit.provider);
-    u->surface = slice_str(hit.surface);
-    bool usage = hit.accounting != ACCOUNTING_FREE && normalise(r, u->provider, u);
-    if (usage)
-        judge_batch_line(hit.surface, u);
-    judge_outcome(r, hit, usage, false, u);
-    if (usage)
-        u->usage_source = r->flags & F_USAGE ? SOURCE_JSON : SOURCE_LOG;
-    u->quality =
-        u->accounting == ACCOUNTING_CALL && !usage ? QUALITY_MISSING : QUALITY_EXACT;
-    return true;
-}
-
-/* A chunk of a stream in a debug log says nothing before its usage comes. */
-static bool is_chunk(const struct raw *r)
-{
-    return !normalise_has_usage(r) &&
-           (slice_eq(raw_str(r, S_OBJECT), SLICE("chat.completion.chunk")) ||
-            slice_starts(raw_str(r, S_TYPE), SLICE("response.")));
-}
-
-static size_t emit_passes(struct raw *r, const struct usage *main, usage_fn *emit,
-                          void *arg)
-{
-    size_t n = 0;
-    for (unsigned i = 0; i < r->passes; i++) {
-        if (!normalise_pass_is_extra(&r->pass[i]))
-            continue;
-        struct usage u = *main;
-        memset(u.v, 0, sizeof u.v);
-        u.have = 0;
-        u.check = CHECK_NO_TOTAL;
-        if (r->pass[i].model.n)
-            u.model = r->pass[i].model;
-        normalise_pass(&r->pass[i], &u);
-        emit(arg, &u);
-        n++;
-    }
-    return n;
-}
 
 /* A record without a body is still a request if it names method, path and API. */
 static bool bodiless(const struct raw *r)
@@ -562,10 +420,10 @@ size_t extract_record(struct extract *x, struct slice json,
         struct frame *f = &x->frame[i];
         struct usage u;
         bool wanted = f->call ? !f->part : !calls && f->parent < 0 && bodiless(&f->raw);
-        if (!wanted || is_chunk(&f->raw) || !judge(x, &f->raw, hint, &u))
+        if (!wanted || !record_judge(x, &f->raw, hint, &u))
             continue;
         emit(arg, &u);
-        n += 1 + emit_passes(&f->raw, &u, emit, arg);
+        n += 1 + judge_passes(&f->raw, &u, emit, arg);
     }
     return n;
 }

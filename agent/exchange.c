@@ -1,0 +1,190 @@
+/*
+ * From the framing of a reply to its documents: events of SSE and of AWS event streams go
+ * to the walk as they come; what only one document says (its type, its id) is promoted to
+ * the exchange at its end.
+ */
+#include "agent/exchange.h"
+
+#include "agent/normalise.h"
+
+static size_t keep(char *to, size_t cap, struct slice s)
+{
+    size_t n = s.n < cap ? s.n : cap;
+    if (n)
+        memcpy(to, s.p, n);
+    return n;
+}
+
+/* --- documents ------------------------------------------------------------------------
+ */
+
+static bool surface_is(const struct exchange *e, const char *surface)
+{
+    return !strcmp(e->hit.surface, surface);
+}
+
+/* Forget what the last document said about itself alone. */
+void exchange_document_begin(void *arg)
+{
+    struct exchange *e = arg;
+    struct raw *r = &e->reply;
+    r->have_str &= ~(1u << S_ID | 1u << S_TYPE | 1u << S_OBJECT);
+    raw_clear(r, N_X_OUT);
+    if (raw_has(r, N_X_IN) && surface_is(e, "gemini.predict"))
+        raw_clear(r, N_X_IN);
+    r->flags &= ~(uint32_t)(F_DELTA | F_WHOLE);
+    r->searches = 0;
+    r->text_out = 0;
+    r->pieces = 0;
+}
+
+/* Text of events that repeat what their deltas said does not count again. */
+static bool repeats(const struct exchange *e, struct slice type)
+{
+    if (slice_eq(type, SLICE("stream-end")))
+        return true;
+    if (e->framing == FRAMING_JSON)
+        return false;
+    return slice_starts(type, SLICE("response.")) && !slice_ends(type, SLICE(".delta"));
+}
+
+static void sum_part(struct exchange *e)
+{
+    struct usage u;
+    usage_init(&u);
+    if (!normalise(&e->reply, slice_str(e->hit.provider), &u))
+        return;
+    judge_batch_line(e->hit.surface, &u);
+    for (unsigned f = 0; f < USAGE_N; f++)
+        if (usage_has(&u, f))
+            usage_set(&e->sums.usage, f, e->sums.usage.v[f] + u.v[f]);
+    e->sums.parts++;
+    e->reply.have[0] = e->reply.have[1] = 0;
+    e->reply.flags = 0;
+    e->reply.passes = 0;
+}
+
+void exchange_document_end(void *arg)
+{
+    struct exchange *e = arg;
+    struct raw *r = &e->reply;
+    struct slice type = raw_str(r, S_TYPE), object = raw_str(r, S_OBJECT);
+    bool run = slice_eq(object, SLICE("thread.run"));
+    if (slice_eq(type, SLICE("error")))
+        r->flags |= F_ERROR;
+    if (raw_str(r, S_ID).n && (!e->id_n || (run && !e->thread_run))) {
+        e->id_n = keep(e->id, sizeof e->id, raw_str(r, S_ID));
+        e->thread_run = run;
+    }
+    if (!repeats(e, type)) {
+        bool twice = r->flags & F_DELTA && r->flags & F_WHOLE; /* of the same text */
+        e->text_out += twice ? r->text_out / 2 : r->text_out;
+        e->pieces += twice ? (r->pieces + 1) / 2 : r->pieces;
+        e->token |= r->text_out > 0;
+    }
+    if (r->searches > e->searches)
+        e->searches = r->searches;
+    if (surface_is(e, "bedrock.agent") || surface_is(e, "openai.batch_results") ||
+        surface_is(e, "anthropic.batch_results"))
+        sum_part(e);
+}
+
+/* --- events ---------------------------------------------------------------------------
+ */
+
+static void event_data(void *arg, struct slice piece)
+{
+    walk_feed(&((struct exchange *)arg)->answer, piece);
+}
+
+static void event_end(void *arg, struct slice name)
+{
+    struct exchange *e = arg;
+    walk_finish(&e->answer);
+    if (slice_eq(name, SLICE("error")))
+        e->reply.flags |= F_ERROR;
+    walk_restart(&e->answer);
+}
+
+const struct sse_events exchange_sse = { .data = event_data, .end = event_end };
+
+static void message_begin(void *arg, struct slice message_type, struct slice event_type)
+{
+    struct exchange *e = arg;
+    e->intact = e->reply;
+    e->bytes = (struct chunk_bytes){ .state = 0 };
+    e->native_chunk =
+        slice_eq(event_type, SLICE("chunk")) && surface_is(e, "bedrock.invoke_stream");
+    e->exception = slice_eq(message_type, SLICE("exception")) ||
+                   slice_eq(message_type, SLICE("error"));
+}
+
+static int base64_digit(char c)
+{
+    return c >= 'A' && c <= 'Z'   ? c - 'A'
+           : c >= 'a' && c <= 'z' ? c - 'a' + 26
+           : c >= '0' && c <= '9' ? c - '0' + 52
+           : c == '+'             ? 62
+           : c == '/'             ? 63
+                                  : -1;
+}
+
+enum { BYTES_SEEK, BYTES_COLON, BYTES_TEXT, BYTES_DONE };
+
+/*
+ * {"bytes":"<base64 of the model's own JSON>","p":"…"}: the key is sought, the text
+ * behind it decoded into the walk. The padding p holds letters only.
+ */
+static void native_bytes(struct exchange *e, struct slice piece)
+{
+    static const char key[] = "\"bytes\"";
+    struct chunk_bytes *b = &e->bytes;
+    char out[192];
+    size_t n = 0;
+    for (size_t i = 0; i < piece.n && b->state != BYTES_DONE; i++) {
+        char c = piece.p[i];
+        if (b->state == BYTES_SEEK) {
+            b->matched =
+                c == key[b->matched] ? (unsigned char)(b->matched + 1) : c == '"';
+            if (b->matched == sizeof key - 1)
+                b->state = BYTES_COLON;
+        } else if (b->state == BYTES_COLON) {
+            b->state = c == '"' ? BYTES_TEXT : BYTES_COLON;
+        } else if (base64_digit(c) < 0) {
+            b->state = c == '"' || c == '=' ? BYTES_DONE : BYTES_TEXT;
+        } else {
+            b->bits = b->bits << 6 | (uint32_t)base64_digit(c);
+            if (++b->digits % 4 != 1)
+                out[n++] = (char)(b->bits >> (6 - 2 * ((b->digits - 1) % 4)) & 0xff);
+            if (n == sizeof out) {
+                walk_feed(&e->answer, slice_of(out, n));
+                n = 0;
+            }
+        }
+    }
+    walk_feed(&e->answer, slice_of(out, n));
+}
+
+static void message_payload(void *arg, struct slice piece)
+{
+    struct exchange *e = arg;
+    if (e->native_chunk)
+        native_bytes(e, piece);
+    else
+        walk_feed(&e->answer, piece);
+}
+
+static void message_end(void *arg, bool intact)
+{
+    struct exchange *e = arg;
+    walk_finish(&e->answer);
+    walk_restart(&e->answer);
+    if (!intact)
+        e->reply = e->intact; /* what it said is not to be believed */
+    else if (e->exception)
+        e->reply.flags |= F_ERROR;
+}
+
+const struct eventstream_events exchange_messages = { .begin = message_begin,
+                                                      .payload = message_payload,
+                                                      .end = message_end };
