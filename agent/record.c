@@ -231,7 +231,8 @@ static void nested(struct text *t, struct slice s, bool escaped)
     char c = slice_trim(slice_head(s, 16)).n ? slice_trim(slice_head(s, 16)).p[0] : 0;
     if ((c != '{' && c != '[') || (slice_find(s, SLICE("okens")) == SIZE_MAX &&
                                    slice_find(s, SLICE("usage")) == SIZE_MAX &&
-                                   slice_find(s, SLICE("Token")) == SIZE_MAX))
+                                   slice_find(s, SLICE("Token")) == SIZE_MAX &&
+                                   slice_find(s, SLICE("object")) == SIZE_MAX))
         return;
     if (escaped)
         s = unescape(t, s);
