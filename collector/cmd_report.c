@@ -13,9 +13,9 @@ enum { DAY_S = 86400 };
 
 const char cmd_report_usage[] =
     "usage: breakeven-collector report [--days N] [--workload NAME] --config FILE\n"
-    "Prints the last N days (30) by model with their cost, then where each workload "
-    "stands\n"
-    "against hosting it. Reads beside a running server; changes nothing.\n";
+    "Prints the last N days (30) with usage, by model and with cost, then where each\n"
+    "workload stands against hosting it. Reads beside a running server; changes\n"
+    "nothing.\n";
 
 struct parts {
     struct store *store;
@@ -45,19 +45,39 @@ static void close_parts(struct parts *p)
     arena_release(&p->arena);
 }
 
+/* The window ends today; where that would be empty, with the last usage there is. */
+static enum status last_day(struct parts *p, int64_t now, unsigned days, int64_t *out)
+{
+    struct store_status s;
+    enum status st = store_get_status(p->store, &s);
+    if (st != ST_OK)
+        return st;
+    int64_t newest = s.newest_hour / DAY_S;
+    *out = now / DAY_S;
+    if (s.newest_hour && newest <= *out - days)
+        *out = newest;
+    return ST_OK;
+}
+
 static enum status put_usage(struct parts *p, int64_t now, unsigned days, struct buf *out)
 {
-    int64_t today = now / DAY_S;
+    int64_t last;
     struct query_result r;
-    struct store_query q = { .from = (today - days + 1) * DAY_S,
-                             .to = (today + 1) * DAY_S,
+    enum status st = last_day(p, now, days, &last);
+    if (st != ST_OK)
+        return st;
+    struct store_query q = { .from = (last - days + 1) * DAY_S,
+                             .to = (last + 1) * DAY_S,
                              .grain = STORE_DAY,
                              .group = store_bit((enum store_dim)ROLLUP_provider) |
                                       store_bit((enum store_dim)ROLLUP_model) };
-    enum status st = query_usage(p->store, p->book, &q, &p->arena, &r);
-    if (st == ST_OK)
-        st = report_usage(&r, today - days + 1, days, &p->arena, out);
-    return st;
+    st = query_usage(p->store, p->book, &q, &p->arena, &r);
+    if (st != ST_OK)
+        return st;
+    if (last < now / DAY_S)
+        buf_addf(out, "No usage in the last %u days; these are the last days with any.\n",
+                 days);
+    return report_usage(&r, last - days + 1, days, &p->arena, out);
 }
 
 static enum status put_workloads(struct parts *p, const struct config *cf, int64_t now,
