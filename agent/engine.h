@@ -14,7 +14,7 @@
 enum {
     ENGINE_GUESSES = 128,
     ENGINE_SPELLINGS = 8,   /* of providers, remembered */
-    ENGINE_FRAMES = 256,    /* objects of a record that hold something */
+    ENGINE_FRAMES = 4096,   /* most objects of a record that are calls */
     ENGINE_DEPTH = 64,      /* deeper objects of a record are passed over */
     ENGINE_NEST = 3,        /* JSON in a string in a string in a string */
     ENGINE_ARENA = 1 << 24, /* unescaped text of one record */
@@ -23,9 +23,10 @@ enum {
 /* An object of a log record: what it says itself and what stands around it. */
 struct frame {
     struct raw raw;
-    int parent; /* index, -1 at the top */
-    bool call;  /* it is, or holds, a provider's body */
-    bool part;  /* belongs to a body that was already found: not judged */
+    int parent;          /* index, -1 at the top */
+    bool call;           /* it is, or holds, a provider's body */
+    bool part;           /* belongs to a body that was already found: not judged */
+    unsigned char level; /* of JSON inside strings */
 };
 
 struct exchange;
@@ -33,8 +34,8 @@ struct exchange;
 struct extract {
     struct raw_table table;
     struct arena arena;  /* of the record at hand */
-    struct frame *frame; /* ENGINE_FRAMES of them */
-    size_t frames;
+    struct frame *frame; /* of the record at hand */
+    size_t frames, frames_cap;
     struct exchange *exchange;
     struct estimate estimate; /* learns from every exchange that reports */
     char model[RAW_TEXT];     /* model of a path, decoded */

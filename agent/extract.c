@@ -17,8 +17,7 @@ struct extract *extract_new(void)
     raw_table_init(&x->table);
     arena_init(&x->arena, ENGINE_ARENA);
     x->exchange = calloc(1, sizeof *x->exchange);
-    x->frame = malloc(ENGINE_FRAMES * sizeof *x->frame);
-    if (!x->exchange || !x->frame) {
+    if (!x->exchange) {
         extract_free(x);
         return NULL;
     }

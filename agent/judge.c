@@ -42,7 +42,7 @@ static const struct kind objects[] = {
 static const struct kind types[] = {
     { NAME("message"), "anthropic.messages", ACCOUNTING_CALL, "msg_" },
     { NAME("completion"), "anthropic.complete", ACCOUNTING_CALL, "compl_" },
-    { NAME("message_batch"), "anthropic.batches", ACCOUNTING_DEFERRED, NULL },
+    { NAME("message_batch"), "anthropic.batches", ACCOUNTING_DEFERRED, "msgbatch_" },
 };
 
 static const struct kind *kind_of(const struct kind *k, size_t n, struct slice name)
@@ -71,7 +71,7 @@ static struct shape list_shape(const struct raw *r)
     bool usage = r->flags & F_USAGE;
     return (struct shape){ .surface = usage ? "openai.embeddings" : "admin",
                            .accounting = usage ? ACCOUNTING_CALL : ACCOUNTING_FREE,
-                           .judged = true };
+                           .judged = usage };
 }
 
 static struct shape counted_shape(const struct raw *r)
@@ -97,6 +97,16 @@ static struct shape counted_shape(const struct raw *r)
     return s;
 }
 
+/* Without usage a kind's word has to be backed by a name that fits. */
+static bool named(const struct raw *r, const struct kind *k)
+{
+    if (k->id)
+        return slice_starts(raw_str(r, S_ID), slice_str(k->id)) &&
+               (raw_str(r, S_MODEL).n || k->accounting != ACCOUNTING_CALL);
+    return raw_str(r, S_ID).n || raw_str(r, S_MODEL).n ||
+           slice_chr(k->name, '.') != SIZE_MAX;
+}
+
 struct shape shape_of(const struct raw *r)
 {
     struct slice object = raw_str(r, S_OBJECT), type = raw_str(r, S_TYPE);
@@ -104,9 +114,8 @@ struct shape shape_of(const struct raw *r)
     struct shape s;
     if (!k)
         k = kind_of(types, sizeof types / sizeof *types, type);
-    if (k && k->id && !(r->flags & F_USAGE) &&
-        !slice_starts(raw_str(r, S_ID), slice_str(k->id)))
-        k = NULL; /* "message" alone is anybody's word */
+    if (k && !(r->flags & F_USAGE) && !named(r, k))
+        k = NULL; /* "message" or "file" alone is anybody's word */
     if (k)
         s = (struct shape){ .surface = k->surface,
                             .accounting = k->accounting,

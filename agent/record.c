@@ -10,6 +10,7 @@
 #include "agent/engine.h"
 #include "agent/normalise.h"
 
+#include <stdlib.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -149,15 +150,28 @@ static struct slice unescape(struct text *t, struct slice raw)
 /* --- frames ---------------------------------------------------------------------------
  */
 
+static bool grow(struct extract *x)
+{
+    size_t cap = x->frames_cap ? 2 * x->frames_cap : 16;
+    struct frame *p =
+        x->frames_cap == ENGINE_FRAMES ? NULL : realloc(x->frame, cap * sizeof *x->frame);
+    if (!p)
+        return false;
+    x->frame = p;
+    x->frames_cap = cap;
+    return true;
+}
+
 static bool frame_open(struct text *t)
 {
     struct extract *x = t->x;
-    if (x->frames == ENGINE_FRAMES)
-        return false;
+    if (x->frames == x->frames_cap && !grow(x))
+        return bad(t, "too many calls in one record");
     struct frame *f = &x->frame[x->frames];
     raw_reset(&f->raw);
     f->parent = t->frame;
     f->call = f->part = false;
+    f->level = (unsigned char)t->level;
     t->frame = (int)x->frames++;
     return true;
 }
@@ -203,14 +217,15 @@ static void frame_close(struct text *t)
     size_t at = (size_t)t->frame;
     struct frame *f = &x->frame[at];
     bool native = f->raw.flags & (F_USAGE | F_DURATION);
-    bool inside = false;
+    bool counts = native || flat_call(&f->raw), inside = false;
     t->frame = f->parent;
-    for (size_t i = at + 1; i < x->frames; i++)
-        inside |= x->frame[i].call && !x->frame[i].part;
-    if (native && inside)
-        for (size_t i = at + 1; i < x->frames; i++)
-            x->frame[i].part = true; /* parts of this call */
-    f->call = native || (!inside && (shape_of(&f->raw).judged || flat_call(&f->raw)));
+    for (size_t i = at + 1; i < x->frames; i++) {
+        struct frame *in = &x->frame[i];
+        /* parts of this call; or text beside its counters, which may be an answer */
+        in->part |= native || (counts && in->level > f->level);
+        inside |= in->call && !in->part;
+    }
+    f->call = native || (!inside && (counts || shape_of(&f->raw).judged));
     for (size_t i = at + 1; i < x->frames; i++)
         if (x->frame[i].call && !x->frame[i].part)
             inherit(&x->frame[i].raw, &f->raw);
@@ -241,9 +256,9 @@ static void nested(struct text *t, struct slice s, bool escaped)
     struct text inner = {
         .x = t->x, .p = s.p, .end = s.p + s.n, .frame = t->frame, .level = t->level + 1
     };
-    walk(&inner); /* what is not JSON after all is text, and text is not looked at */
-    while (inner.frame != t->frame && inner.frame >= 0)
-        frame_close(&inner);
+    size_t before = t->x->frames;
+    if (!walk(&inner))
+        t->x->frames = before; /* not JSON after all: text, which is not looked at */
 }
 
 static bool scalar(struct text *t, const struct raw_key *k)
@@ -287,9 +302,10 @@ static bool container(struct text *t, const struct raw_key *k, struct level *sta
     else if (r && (sub == C_IN_MODES || sub == C_OUT_MODES || sub == C_CACHE_MODES ||
                    sub == C_TTL))
         raw_enter(r, k, JSON_OBJECT);
-    if (sub == C_SKIP || *depth == ENGINE_DEPTH ||
-        (sub == C_ENV && object && !frame_open(t)))
+    if (sub == C_SKIP || *depth == ENGINE_DEPTH)
         return pass_container(t);
+    if (sub == C_ENV && object && !frame_open(t))
+        return false;
     t->p++;
     stack[(*depth)++] = (struct level){ (uint8_t)sub, object };
     return true;

@@ -129,6 +129,13 @@
 { "{\"model\":\"m\",\"usage\":{\"inputTokens\":50,\"outputTokens\":7,\"totalTokens\":57,"
   "\"cachedInputTokens\":10},\"totalUsage\":{\"inputTokens\":500,\"outputTokens\":70}}",
   "||m|", ACCOUNTING_CALL, { 40, 10, -1, -1, -1, 7, -1 } },
+/* an answer that is logged beside the counters of its call is text, whatever it says */
+{ "{\"model\":\"m\",\"prompt_tokens\":50,\"completion_tokens\":7,\"response\":\"{\\\"usage\\\""
+  ":{\\\"prompt_tokens\\\":999999,\\\"completion_tokens\\\":9}}\"}",
+  "||m|", ACCOUNTING_CALL, { 50, -1, -1, -1, -1, 7, -1 } },
+/* words that other programs use, too */
+{ "{\"event\":{\"type\":\"message\",\"id\":\"msg_1\",\"text\":\"hi\"}}", NULL, ACCOUNTING_NONE, NOTHING },
+{ "{\"object\":\"file\",\"data\":[]}", NULL, ACCOUNTING_NONE, NOTHING },
 /* no call at all */
 { "{\"level\":\"error\",\"error\":{\"message\":\"db\"},\"tokens\":5}", NULL, ACCOUNTING_NONE,
   NOTHING },

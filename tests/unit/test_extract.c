@@ -126,6 +126,54 @@ static void lists_and_nesting(void **state)
     extract_free(x);
 }
 
+/* A string that only begins like JSON is text. */
+static void broken_json_in_a_string(void **state)
+{
+    struct extract *x = extract_new();
+    struct calls c;
+    (void)state;
+    assert_int_equal(feed(x,
+                          "{\"msg\":\"{\\\"usage\\\":{\\\"prompt_tokens\\\":5,"
+                          "\\\"completion_tokens\\\":5},\\\"cut",
+                          &c),
+                     0);
+    assert_int_equal(feed(x,
+                          "{\"msg\":\"{\\\"usage\\\":{\\\"prompt_tokens\\\":5,"
+                          "\\\"completion_tokens\\\":5},\\\"cut\"}",
+                          &c),
+                     0);
+    extract_free(x);
+}
+
+static void count(void *arg, const struct usage *u)
+{
+    (void)u;
+    ++*(size_t *)arg;
+}
+
+/* Thousands of calls in a record are judged; without end they are refused as a whole. */
+static void many_calls_in_a_record(void **state)
+{
+    static const struct extract_hint hint = { .fallback_ts_ns = 7 };
+    struct extract *x = extract_new();
+    (void)state;
+    for (size_t calls = 3000; calls <= 6000; calls += 3000) {
+        struct buf line = { .p = NULL };
+        const char *why;
+        size_t n = 0;
+        buf_adds(&line, "[");
+        for (size_t i = 0; i < calls; i++)
+            buf_addf(&line, "%s{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}",
+                     i ? "," : "");
+        buf_adds(&line, "]");
+        extract_record(x, buf_slice(&line), &hint, count, &n, &why);
+        assert_int_equal(n, calls < 4096 ? calls : 0);
+        assert_int_equal(why != NULL, calls > 4096);
+        buf_release(&line);
+    }
+    extract_free(x);
+}
+
 /* Any cut of a line is refused with a reason and without a verdict, never misread. */
 static void cut_lines(void **state)
 {
@@ -155,6 +203,8 @@ int main(void)
         cmocka_unit_test(record_rows),
         cmocka_unit_test(envelope),
         cmocka_unit_test(lists_and_nesting),
+        cmocka_unit_test(broken_json_in_a_string),
+        cmocka_unit_test(many_calls_in_a_record),
         cmocka_unit_test(cut_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
