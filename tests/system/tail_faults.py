@@ -316,6 +316,29 @@ def idle():
     w.case("idle")
 
 
+def no_inotify():
+    """Without a single inotify watch the scans work alone."""
+    w = World()
+    shell = ("echo 0 >/proc/sys/user/max_inotify_watches && exec %s run -c %s" %
+             (agent_path(), w.agent.config))
+    if subprocess.run(["unshare", "-Ur", "true"], stderr=subprocess.DEVNULL).returncode:
+        print("skip no inotify: no user namespaces here")
+        return
+    w.write("a.log", 10)
+    w.agent.process = subprocess.Popen(["unshare", "-Ur", "sh", "-c", shell],
+                                       stderr=open(w.agent.log, "a"))
+    w.agent.sees(w.truth.sums())
+    for i in range(3):
+        w.write("a.log", 10)
+        time.sleep(0.7)
+        os.rename(w.dir + "/logs/a.log", w.dir + "/logs/a.log.%d" % i)
+        w.write("a.log", 10)
+    have = w.agent.sees(w.truth.sums())
+    w.agent.stop()
+    report.case("no inotify watch to be had", w.truth.sums(), have)
+    report.check("  and it says so", w.agent.said("no inotify watch"))
+
+
 def unit():
     """The systemd unit is hardened; 25 is an exposure of 2.5."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -331,7 +354,7 @@ def unit():
 CASES = {f.__name__: f for f in (
     unreadable, binary, long_line, broken_json, disk_full, collector_down, standard_input,
     start_end, history_of_siblings, exclude, many_files, series_cap, second_agent,
-    configuration, check, idle, unit)}
+    configuration, check, idle, no_inotify, unit)}
 
 for case in sys.argv[1:] or CASES:
     CASES[case]()

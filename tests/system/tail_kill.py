@@ -44,16 +44,33 @@ class Writer(threading.Thread):
         while not self.over.is_set():
             lines = [self.truth.line() for _ in range(random.randrange(1, 20))]
             with open(self.path, "ab") as f:
-                f.write(b"".join(lines))
+                data = b"".join(lines)
+                cut = random.randrange(len(data))  # in two writes, anywhere
+                f.write(data[:cut])
+                f.flush()
+                time.sleep(random.random() * 0.004)
+                f.write(data[cut:])
             if random.random() < 0.1:
                 self.rotate()
             time.sleep(random.random() * 0.01)
 
 
-def run(manner, kills, pattern):
+class Wrapped(Truth):
+    """The same lines as Kubernetes writes them: split into pieces, P but for the last, F."""
+
+    def line(self):
+        text = super().line().rstrip(b"\n")
+        cut = sorted(self.random.randrange(len(text) + 1) for _ in range(2))
+        pieces = text[:cut[0]], text[cut[0]:cut[1]], text[cut[1]:]
+        head = b"2026-11-18T00:00:00.000000000Z stdout "
+        return b"".join(head + (b"P " if i < 2 else b"F ") + piece + b"\n"
+                        for i, piece in enumerate(pieces))
+
+
+def run(manner, kills, pattern, truth=None):
     directory, holder = scratch()
     os.mkdir(directory + "/logs")
-    truth = Truth(SEED)
+    truth = truth or Truth(SEED)
     agent = Agent(directory, [directory + "/logs/" + pattern])
     writer = Writer(directory + "/logs/app.log", truth, manner)
     writer.start()
@@ -69,7 +86,8 @@ def run(manner, kills, pattern):
     have = agent.sees(truth.sums(), 30)
     agent.stop()
     have = totals(agent.state)
-    report.case("kill -9 x %d, %s, %s" % (kills, manner, pattern), truth.sums(), have,
+    what = "%s, %s%s" % (manner, pattern, ", CRI" if isinstance(truth, Wrapped) else "")
+    report.case("kill -9 x %d, %s" % (kills, what), truth.sums(), have,
                 "%d rotations" % writer.rotations)
     again = agent.once()
     report.case("  and a last run adds nothing", truth.sums(), totals(agent.state),
@@ -77,6 +95,7 @@ def run(manner, kills, pattern):
 
 
 run("rename", KILLS, "app.log")
+run("rename", KILLS // 3, "app.log", Wrapped(SEED))
 run("gzip", KILLS // 3, "app.log*")
 run("copytruncate", KILLS // 3, "app.log*")
 report.end()
