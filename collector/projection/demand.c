@@ -186,6 +186,8 @@ static void settle_recent(struct reading *r)
         d->estimated = r->recent_estimated / r->recent_all;
         d->missing = r->recent_missing / r->recent_all;
         d->unpriced = r->recent_unpriced / r->recent_all;
+        if (d->missing < 1) /* as the volume: the unknown at the mean of the known */
+            d->recent_tokens /= 1 - d->missing;
     }
 }
 

@@ -140,7 +140,9 @@ static void months(const struct projection_result *r, unsigned width, struct buf
 static void input(const char *name, const struct input *i, const char *unit,
                   struct buf *out)
 {
-    buf_addf(out, "    %-22s %10.6g %-12s %s\n", name, i->v, unit,
+    int decimals = i->v >= 1e5 ? 0 : i->v >= 100 ? 1 : 4;
+
+    buf_addf(out, "    %-22s %12.*f %-12s %s\n", name, decimals, i->v, unit,
              input_origin_name(i->origin));
 }
 
@@ -180,7 +182,7 @@ static void inputs(const struct projection_result *r, struct buf *out)
         if (gpu[i].in.v > 0)
             input(gpu[i].name, &gpu[i].in, gpu[i].unit, out);
     if (s->gpu)
-        buf_addf(out, "    %-22s %10s %-12s declared\n", "GPU", s->gpu,
+        buf_addf(out, "    %-22s %12s %-12s declared\n", "GPU", s->gpu,
                  hosted_capacity_name(s->capacity));
 }
 
@@ -192,9 +194,10 @@ static void sensitivity(const struct projection_result *r, struct buf *out)
         buf_adds(out, "\n  what moves it: saving in 12 months if one input were\n");
     for (int i = 0; i < r->sensitivities && i < SHOWN; i++) {
         const struct projection_sensitivity *s = &r->sensitivity[i];
-        buf_addf(out, "    %-18s %10.6g", s->input, s->low);
+        int decimals = s->high >= 1e5 ? 0 : s->high >= 100 ? 1 : 4;
+        buf_addf(out, "    %-18s %12.*f", s->input, decimals, s->low);
         usd_padded(s->saving_low, 9, out);
-        buf_addf(out, "   %10.6g", s->high);
+        buf_addf(out, "   %12.*f", decimals, s->high);
         usd_padded(s->saving_high, 9, out);
         buf_addc(out, '\n');
     }
@@ -234,7 +237,8 @@ void projection_text(const struct projection_result *r, unsigned width, struct b
         buf_addf(out, "  run rate  %.0f calls, %.0f tokens, ", r->calls_per_day,
                  r->tokens_per_day);
         usd(r->usd_per_day, out);
-        buf_addf(out, " a day (last 28 of %d days, to ", r->days);
+        buf_addf(out, " a day (last %d of %d days, to ", r->days < 28 ? r->days : 28,
+                 r->days);
         day(r->last_day, 10, out);
         buf_adds(out, ")\n");
     }
