@@ -6,41 +6,30 @@
 #include <stdio.h>
 
 #define RULE(member) offsetof(struct alert_rule_config, member)
+/* What every rule has. */
+#define RULE_FIELDS(text)                                                                \
+    { .key = "enabled",                                                                  \
+      .type = YAML_BOOL,                                                                 \
+      .offset = RULE(enabled),                                                           \
+      .fallback = "true",                                                                \
+      .help = text },                                                                    \
+        { .key = "for",                                                                  \
+          .type = YAML_DURATION,                                                         \
+          .offset = RULE(for_ms),                                                        \
+          .fallback = "0s",                                                              \
+          .help = "how long it must hold before the alert fires" },                      \
+    {                                                                                    \
+        .key = "resolve_after", .type = YAML_DURATION, .offset = RULE(resolve_ms),       \
+        .fallback = "2d", .help = "how long it must be over before the alert resolves"   \
+    }
+
 static const struct yaml_field crossed_fields[] = {
-    { .key = "enabled",
-      .type = YAML_BOOL,
-      .offset = RULE(enabled),
-      .fallback = "true",
-      .help = "alert when hosting is cheaper at today's volume" },
-    { .key = "for",
-      .type = YAML_DURATION,
-      .offset = RULE(for_ms),
-      .fallback = "0s",
-      .help = "how long it must hold before the alert fires" },
-    { .key = "resolve_after",
-      .type = YAML_DURATION,
-      .offset = RULE(resolve_ms),
-      .fallback = "2d",
-      .help = "how long it must be over before the alert resolves" },
+    RULE_FIELDS("alert when hosting is cheaper at today's volume"),
     { 0 },
 };
 
 static const struct yaml_field forecast_fields[] = {
-    { .key = "enabled",
-      .type = YAML_BOOL,
-      .offset = RULE(enabled),
-      .fallback = "true",
-      .help = "alert when a breakeven is likely soon" },
-    { .key = "for",
-      .type = YAML_DURATION,
-      .offset = RULE(for_ms),
-      .fallback = "0s",
-      .help = "how long it must hold before the alert fires" },
-    { .key = "resolve_after",
-      .type = YAML_DURATION,
-      .offset = RULE(resolve_ms),
-      .fallback = "2d",
-      .help = "how long it must be over before the alert resolves" },
+    RULE_FIELDS("alert when a breakeven is likely soon"),
     { .key = "within_months",
       .type = YAML_INT,
       .offset = RULE(within_months),
