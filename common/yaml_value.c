@@ -339,7 +339,12 @@ static void put_example(const struct yaml_field *f, struct buf *b)
 static void put_field(const struct yaml_field *f, unsigned indent, struct buf *b)
 {
     put_margin(indent, b);
-    buf_addf(b, "# %s%s", f->help ? f->help : "", f->help ? " " : "");
+    struct slice help = slice_str(f->help);
+    if (help.n)
+        buf_addf(b, "# %.*s%s ", SLICE_FMT(help),
+                 slice_ends(help, SLICE(".")) ? "" : ".");
+    else
+        buf_adds(b, "# ");
     size_t from = b->n;
     yaml_allowed(f, b);
     if (!b->st && b->p[from] >= 'a' && b->p[from] <= 'z')
