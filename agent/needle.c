@@ -57,6 +57,9 @@ static const struct literal {
     /* Ollama; Cohere rerank */
     L("eval_count", 10, 2, 4, COUNTER),
     L("search_units", 12, 4, 4, COUNTER),
+    /* bare replies without counters, known by their ids; more in bucket 7 */
+    L("\"msgbatch_", 0, 7, 4, PLAIN),
+    L("\"batch_", 0, 4, 4, PLAIN),
     /* a record that names the API may hold a reply without counters */
     L("openai.com", 0, 5, 5, PLAIN),
     L("anthropic.com", 0, 8, 5, PLAIN),
@@ -70,11 +73,8 @@ static const struct literal {
     L("perplexity.ai", 0, 9, 6, PLAIN),
     L("x.ai", 0, 0, 6, PLAIN),
     L("bedrock-runtime", 0, 4, 7, PLAIN),
-    /* so may a bare reply, known by its id */
     L("\"chatcmpl-", 0, 4, 7, PLAIN),
     L("\"resp_", 0, 3, 7, PLAIN),
-    L("\"msgbatch_", 0, 7, 4, PLAIN),
-    L("\"batch_", 0, 4, 4, PLAIN),
 #undef L
 };
 
@@ -128,12 +128,12 @@ static bool key_with_value(struct slice s, size_t at, enum kind kind)
     return at < s.n && s.p[at] >= '0' && s.p[at] <= '9';
 }
 
-/* The bytes at `at` have the fingerprint of these buckets: is one of them there? */
-static bool verify(struct slice s, size_t at, unsigned buckets)
+/* Does a literal of this bucket stand with its anchor at `at`? */
+static bool verify_bucket(const struct needle *n, struct slice s, size_t at, unsigned b)
 {
-    for (size_t i = 0; i < sizeof literals / sizeof *literals; i++) {
+    for (size_t i = n->first[b]; i < n->first[b + 1]; i++) {
         const struct literal *l = &literals[i];
-        if (!(buckets >> l->bucket & 1) || at < l->anchor)
+        if (at < l->anchor || s.p[at - l->anchor] != l->text[0])
             continue;
         size_t first = at - l->anchor;
         if (s.n - first < l->length || memcmp(s.p + first, l->text, l->length) != 0)
@@ -141,6 +141,15 @@ static bool verify(struct slice s, size_t at, unsigned buckets)
         if (l->kind == PLAIN || key_with_value(s, first + l->stem, l->kind))
             return true;
     }
+    return false;
+}
+
+/* The bytes at `at` have the fingerprint of these buckets: is one of them there? */
+static bool verify(const struct needle *n, struct slice s, size_t at, unsigned buckets)
+{
+    for (; buckets; buckets &= buckets - 1)
+        if (verify_bucket(n, s, at, (unsigned)__builtin_ctz(buckets)))
+            return true;
     return false;
 }
 
@@ -152,7 +161,7 @@ static size_t find_scalar(const struct needle *n, struct slice s, size_t at)
             unsigned char c = (unsigned char)s.p[at + k];
             buckets &= (unsigned)(n->lo[k][c & 15] & n->hi[k][c >> 4]);
         }
-        if (buckets && verify(s, at, buckets))
+        if (buckets && verify(n, s, at, buckets))
             return at;
     }
     return SIZE_MAX;
@@ -169,12 +178,12 @@ static uint64_t newlines_scalar(struct slice s)
 #if defined(__x86_64__)
 
 /* Walk the candidate bytes of one vector; SIZE_MAX when none is real. */
-static size_t verify_vector(struct slice s, size_t at, uint32_t hits,
-                            const unsigned char *buckets)
+static size_t verify_vector(const struct needle *n, struct slice s, size_t at,
+                            uint32_t hits, const unsigned char *buckets)
 {
     for (; hits; hits &= hits - 1) {
         unsigned i = (unsigned)__builtin_ctz(hits);
-        if (verify(s, at + i, buckets[i]))
+        if (verify(n, s, at + i, buckets[i]))
             return at + i;
     }
     return SIZE_MAX;
@@ -202,7 +211,7 @@ __attribute__((target("ssse3"))) static size_t find_ssse3(const struct needle *n
             continue;
         unsigned char buckets[16];
         _mm_storeu_si128((__m128i *)buckets, m);
-        size_t found = verify_vector(s, at, hits, buckets);
+        size_t found = verify_vector(n, s, at, hits, buckets);
         if (found != SIZE_MAX)
             return found;
     }
@@ -231,7 +240,7 @@ __attribute__((target("avx2"))) static size_t find_avx2(const struct needle *n,
             continue;
         unsigned char buckets[32];
         _mm256_storeu_si256((__m256i *)buckets, m);
-        size_t found = verify_vector(s, at, hits, buckets);
+        size_t found = verify_vector(n, s, at, hits, buckets);
         if (found != SIZE_MAX)
             return found;
     }
@@ -334,6 +343,8 @@ bool needle_init_engine(struct needle *n, enum needle_engine engine)
             n->lo[k][c & 15] |= (unsigned char)(1u << l->bucket);
             n->hi[k][c >> 4] |= (unsigned char)(1u << l->bucket);
         }
+        for (unsigned b = l->bucket + 1; b <= NEEDLE_BUCKETS; b++)
+            n->first[b] = (unsigned char)(i + 1);
     }
     bool has = has_engine(engine);
     n->engine = has ? engine : NEEDLE_SCALAR;

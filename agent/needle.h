@@ -15,8 +15,12 @@
 /* How the search runs: the best the processor has, or a given one (for tests). */
 enum needle_engine { NEEDLE_SCALAR, NEEDLE_SSSE3, NEEDLE_AVX2 };
 
+enum { NEEDLE_BUCKETS = 8 };
+
 struct needle {
     enum needle_engine engine;
+    unsigned char
+        first[NEEDLE_BUCKETS + 1];      /* bucket b: literals first[b] to first[b + 1] */
     unsigned char lo[3][16], hi[3][16]; /* bit b: bucket b has this nibble here */
 };
 
