@@ -77,7 +77,7 @@ static const struct yaml_field logs_fields[] = {
       .type = YAML_STRING,
       .offset = AT(format),
       .fallback = "auto",
-      .help = "auto, json, claude-code, docker, cri" },
+      .help = "auto, or a name of docs/formats.md" },
     { .key = "app",
       .type = YAML_STRING,
       .offset = AT(app),
@@ -93,6 +93,32 @@ static const struct yaml_field logs_fields[] = {
       .offset = AT(provider),
       .fallback = "",
       .help = "of records that do not name theirs" },
+    { .key = "regex",
+      .type = YAML_STRING,
+      .offset = AT(rule_options.regex),
+      .fallback = "",
+      .help = "of text lines, with named groups: (?<model>\\S+) used (?<in>\\d+)" },
+    { .key = "fields",
+      .type = YAML_STRUCT,
+      .offset = AT(rule_options.fields),
+      .table = logrule_fields_table,
+      .help = "names of yours in JSON lines or logfmt, a/b for b inside of a" },
+    { .key = "input",
+      .type = YAML_ENUM,
+      .offset = AT(rule_options.sense),
+      .fallback = "auto",
+      .names = logrule_senses,
+      .help = "does `in` contain what was cached (regex, fields); auto: by the sums" },
+    { .key = "cumulative",
+      .type = YAML_BOOL,
+      .offset = AT(rule_options.cumulative),
+      .fallback = "no",
+      .help = "counters go on from line to line (regex, fields)" },
+    { .key = "thousands",
+      .type = YAML_BOOL,
+      .offset = AT(rule_options.thousands),
+      .fallback = "no",
+      .help = "1,234 is one number (regex, fields)" },
     { .key = "start",
       .type = YAML_ENUM,
       .offset = AT(start),
@@ -226,7 +252,24 @@ static enum status refuse(const char *file, int line, struct buf *why, const cha
     return ST_CONFIG;
 }
 
-static enum status check_logs(struct config_logs *l, const char *file, struct buf *why)
+/* regex or fields, compiled into `a`. */
+static enum status check_rule(struct config_logs *l, const char *file, struct arena *a,
+                              struct buf *why)
+{
+    size_t before = why->n;
+    buf_addf(why, "%s:%d: ", file, l->line);
+    enum status st = logrule_new(&l->rule_options, a, &l->rule, why);
+    if (st != ST_OK)
+        return st;
+    why->n = before;
+    if (!l->rule && (l->logformat == LOGFORMAT_regex || l->logformat == LOGFORMAT_fields))
+        return refuse(file, l->line, why, "format", l->format,
+                      "needs the key of the same name beside it");
+    return ST_OK;
+}
+
+static enum status check_logs(struct config_logs *l, const char *file, struct arena *a,
+                              struct buf *why)
 {
     if (!logformat_parse(slice_str(l->format), &l->logformat)) {
         buf_addf(why, "%s:%d: format '%s' is not known; one of", file, l->line,
@@ -243,7 +286,7 @@ static enum status check_logs(struct config_logs *l, const char *file, struct bu
                           "a file pattern does not end in a slash; a folder is read "
                           "with /*.log or /**");
     }
-    return ST_OK;
+    return check_rule(l, file, a, why);
 }
 
 static enum status check_collector(const struct config_collector *c, const char *file,
@@ -299,7 +342,7 @@ static enum status complete(const char *file, struct arena *a, struct config *c,
 {
     enum status st = check_collector(&c->collector, file, why);
     for (size_t i = 0; st == ST_OK && i < c->logs.n; i++)
-        st = check_logs((struct config_logs *)c->logs.at + i, file, why);
+        st = check_logs((struct config_logs *)c->logs.at + i, file, a, why);
     if (st == ST_OK && c->logs.n == 0) {
         buf_addf(why, "%s: no 'logs': there is nothing to read", file);
         st = ST_CONFIG;

@@ -8,7 +8,7 @@
 #ifndef BREAKEVEN_AGENT_CONFIG_H
 #define BREAKEVEN_AGENT_CONFIG_H
 
-#include "agent/logline.h"
+#include "agent/logrule.h"
 #include "common/log.h"
 #include "common/yaml.h"
 
@@ -31,6 +31,8 @@ struct config_logs {
     int start; /* enum config_start, for files that stand there at the very first run */
     int line;
     enum logformat logformat; /* format, parsed */
+    struct logrule_options rule_options;
+    struct logrule *rule; /* regex or fields, compiled; NULL without */
 };
 
 struct config_limits {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/logparse.h"
+#include "agent/logrule.h"
 #include "agent/logtext.h"
 #include "agent/needle.h"
 #include "agent/unwrap.h"
@@ -40,6 +41,8 @@ struct logline {
     enum logformat wrap;   /* docker, cri, or auto: not wrapped */
     struct log_codex codex;
     struct log_otlp otlp;
+    const struct logrule *rule;
+    struct logrule_state counters;
     struct logcall call;
     char provider[NAME_MAX_], app[NAME_MAX_], environment[NAME_MAX_];
     struct slice provider_s, app_s, environment_s;
@@ -105,6 +108,9 @@ struct logline *logline_new(struct extract *x, const struct logline_options *opt
     needle_init(&l->needle);
     l->configured = opt->format;
     set_format(l, opt->format);
+    l->rule = opt->rule;
+    if (l->rule)
+        l->format = logrule_format(l->rule);
     l->provider_s = keep(l->provider, opt->provider);
     l->app_s = keep(l->app, opt->app);
     l->environment_s = keep(l->environment, opt->environment);
@@ -128,7 +134,7 @@ void logline_free(struct logline *l)
 /* Do lines matter that show no counter: refused calls, names for the calls to come? */
 static bool reads_all(const struct logline *l)
 {
-    return logparse_knows(l->format);
+    return l->rule || logparse_knows(l->format);
 }
 
 /* A line for extract; in files that are read whole most are not. */
@@ -199,7 +205,7 @@ static void look_at(struct logline *l, struct slice line)
         u.text = buf_slice(&l->scratch);
     }
     enum logformat found = logparse_detect(u.text);
-    if (found != LOGFORMAT_auto)
+    if (found != LOGFORMAT_auto && !l->rule)
         set_format(l, found);
 }
 
@@ -283,7 +289,9 @@ static int parse(struct judging *j, enum logformat format, struct slice text,
                           .scratch = &l->scratch,
                           .call = &l->call };
     int n = LOGPARSE_OTHER;
-    if (format == LOGFORMAT_codex)
+    if (l->rule)
+        n = logrule_line(l->rule, &p, &l->counters);
+    else if (format == LOGFORMAT_codex)
         n = log_codex(&p, &l->codex);
     else if (format == LOGFORMAT_otlp)
         n = log_otlp(&p, &l->otlp);
@@ -335,7 +343,10 @@ static void judge(struct judging *j, struct slice text, bool squeezed)
     if (j->line_ns != USAGE_NO_TIME)
         l->last_ns = j->line_ns;
     bool json = text.p[0] == '{' || text.p[0] == '[';
-    if (json ? json_record(j, text, &why) : (int)text_record(j, text, &why))
+    int n = l->rule ? parse(j, l->format, text, &why)
+            : json  ? json_record(j, text, &why)
+                    : (int)text_record(j, text, &why);
+    if (n)
         return;
     if (squeezed)
         l->stats.too_long++;
@@ -498,6 +509,8 @@ void logline_save(const struct logline *l, struct buf *out)
         log_codex_save(&l->codex, out);
     else if (l->format == LOGFORMAT_otlp)
         log_otlp_save(&l->otlp, out);
+    else if (l->format == LOGFORMAT_regex || l->format == LOGFORMAT_fields)
+        logrule_save(&l->counters, out);
 }
 
 /* The next word of a saved state; empty at its end. */
@@ -515,6 +528,8 @@ enum status logline_load(struct logline *l, struct slice state)
     uint64_t done[UNWRAP_STREAMS];
     struct log_codex codex = { .begin_ns = 0 };
     struct log_otlp otlp = { .calls = false };
+    struct logrule_state counters = { { 0 } };
+    bool ruled;
     if (!slice_eq(word(&state), SLICE("3")) || !logformat_parse(word(&state), &format) ||
         format == LOGFORMAT_docker || format == LOGFORMAT_cri ||
         !logformat_parse(word(&state), &wrap) ||
@@ -524,16 +539,20 @@ enum status logline_load(struct logline *l, struct slice state)
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         if (!slice_u64(word(&state), &done[i]))
             return ST_BAD;
-    if (format == LOGFORMAT_codex  ? !log_codex_load(&codex, state)
-        : format == LOGFORMAT_otlp ? !log_otlp_load(&otlp, state)
-                                   : state.n != 0)
+    ruled = format == LOGFORMAT_regex || format == LOGFORMAT_fields;
+    if (ruled                       ? !logrule_load(&counters, state)
+        : format == LOGFORMAT_codex ? !log_codex_load(&codex, state)
+        : format == LOGFORMAT_otlp  ? !log_otlp_load(&otlp, state)
+                                    : state.n != 0)
         return ST_BAD;
     if (l->configured == LOGFORMAT_auto)
         l->wrap = wrap;
-    if (l->configured == LOGFORMAT_auto || l->configured == l->wrap)
+    if (!l->rule && !ruled &&
+        (l->configured == LOGFORMAT_auto || l->configured == l->wrap))
         l->format = format;
     l->codex = codex;
     l->otlp = otlp;
+    l->counters = counters;
     l->last_ns = last;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         l->stream[i].done = done[i];

@@ -25,10 +25,13 @@ const char *logformat_name(enum logformat f);
 const char *logformat_help(enum logformat f);
 bool logformat_parse(struct slice name, enum logformat *out);
 
+struct logrule; /* logrule.h */
+
 struct logline_options {
     enum logformat format;         /* LOGFORMAT_auto: look */
     struct slice provider;         /* of records that do not name theirs; may be empty */
     struct slice app, environment; /* given to every call that has none of its own */
+    const struct logrule *rule;    /* the user's way to read it, or NULL; outlives this */
     int64_t mtime_ns; /* of the file: the time of records before any time was seen;
                          USAGE_NO_TIME leaves them without one */
 };

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/logrule.h"
 #include "agent/scan_out.h"
 #include "agent/unpack.h"
 #include "common/arena.h"
@@ -30,6 +31,8 @@ struct options {
     enum output output;
     bool all, no_dedup, progress;
     enum logformat format;
+    struct logrule_options rule;
+    const char *fields;
     const char *prices, *provider;
     int64_t from_ns, to_ns; /* [from, to) */
     uint64_t window;
@@ -47,6 +50,7 @@ struct scan {
     struct buf out;
     bool out_failed;
     struct scan_report report;
+    struct logrule *rule;
     struct arena names;
     struct scan_problem problems[PROBLEMS];
     size_t n_problems;
@@ -232,6 +236,7 @@ static void scan_bytes(struct scan *s, struct unpack *u)
 static void scan_fd(struct scan *s, int fd, const struct stat *st)
 {
     struct logline_options lo = { .format = s->opt->format,
+                                  .rule = s->rule,
                                   .provider = slice_str(s->opt->provider) };
     struct timespec t = st->st_mtim;
     if (!S_ISREG(st->st_mode)) /* what comes through a pipe happens now */
@@ -392,6 +397,11 @@ static void help(FILE *to)
           "What is read:\n"
           "  --format NAME     the log format, instead of looking (below)\n"
           "  --provider NAME   provider of records that do not name theirs\n"
+          "  --regex RE        text lines, by groups named as in docs/formats.md\n"
+          "  --fields A=B,...  names in JSON lines or logfmt: model=m,in=it,out=ot\n"
+          "  --input SENSE     with these: auto, inclusive (of cached), exclusive\n"
+          "  --cumulative      with these: counters go on from line to line\n"
+          "  --thousands       with these: 1,234 is one number\n"
           "  --from DATE       from this UTC day on (2026-11-02)\n"
           "  --to DATE         up to and with this UTC day\n"
           "  --no-dedup        count every record, repeats of the same call too\n"
@@ -436,6 +446,7 @@ enum option_id {
     O_FROM,
     O_TO
 };
+enum { O_REGEX = 290, O_FIELDS, O_INPUT, O_CUMULATIVE, O_THOUSANDS };
 enum { O_NO_DEDUP = 300, O_WINDOW, O_PRICES, O_PROGRESS, O_NO_PROGRESS };
 
 static const struct option long_options[] = {
@@ -445,6 +456,11 @@ static const struct option long_options[] = {
     { "all", no_argument, NULL, O_ALL },
     { "format", required_argument, NULL, O_FORMAT },
     { "provider", required_argument, NULL, O_PROVIDER },
+    { "regex", required_argument, NULL, O_REGEX },
+    { "fields", required_argument, NULL, O_FIELDS },
+    { "input", required_argument, NULL, O_INPUT },
+    { "cumulative", no_argument, NULL, O_CUMULATIVE },
+    { "thousands", no_argument, NULL, O_THOUSANDS },
     { "from", required_argument, NULL, O_FROM },
     { "to", required_argument, NULL, O_TO },
     { "no-dedup", no_argument, NULL, O_NO_DEDUP },
@@ -455,6 +471,31 @@ static const struct option long_options[] = {
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
+
+static int take_rule_option(struct options *o, int c)
+{
+    switch (c) {
+    case O_REGEX:
+        o->rule.regex = optarg;
+        return 0;
+    case O_FIELDS:
+        o->fields = optarg;
+        return 0;
+    case O_CUMULATIVE:
+        o->rule.cumulative = true;
+        return 0;
+    case O_THOUSANDS:
+        o->rule.thousands = true;
+        return 0;
+    default:
+        for (int i = 0; logrule_senses[i]; i++)
+            if (!strcmp(optarg, logrule_senses[i])) {
+                o->rule.sense = i;
+                return 0;
+            }
+        return 1 + wrong("--input: '%s' is not auto, inclusive or exclusive", optarg);
+    }
+}
 
 /* One option; 0, or an exit code plus one (help ends with 0). */
 static int take_option(struct options *o, int c)
@@ -478,6 +519,12 @@ static int take_option(struct options *o, int c)
     case O_PROVIDER:
         o->provider = optarg;
         return 0;
+    case O_REGEX:
+    case O_FIELDS:
+    case O_INPUT:
+    case O_CUMULATIVE:
+    case O_THOUSANDS:
+        return take_rule_option(o, c);
     case O_FROM:
         if (instant_day(arg, &o->from_ns))
             return 0;
@@ -533,6 +580,26 @@ static int parse_options(struct options *o, int argc, char **argv)
 /* --- all of it ------------------------------------------------------------------------
  */
 
+static int open_rule(struct scan *s)
+{
+    struct logrule_options o = s->opt->rule;
+    struct buf why = { 0 };
+    enum status st = ST_OK;
+    if (s->opt->fields)
+        st = logrule_parse_fields(slice_str(s->opt->fields), &s->names, &o, &why);
+    if (st == ST_OK)
+        st = logrule_new(&o, &s->names, &s->rule, &why);
+    bool needs = s->opt->format == LOGFORMAT_regex || s->opt->format == LOGFORMAT_fields;
+    if (st == ST_OK && needs && !s->rule) {
+        buf_adds(&why, "this format needs the option of the same name");
+        st = ST_CONFIG;
+    }
+    if (st != ST_OK)
+        fprintf(stderr, "breakeven-agent scan: %s\n", buf_cstr(&why));
+    buf_release(&why);
+    return st == ST_OK ? 0 : 2;
+}
+
 static int open_scan(struct scan *s)
 {
     struct buf why = { 0 };
@@ -544,6 +611,9 @@ static int open_scan(struct scan *s)
     }
     buf_release(&why);
     arena_init(&s->names, NAMES);
+    int code = open_rule(s);
+    if (code)
+        return code;
     s->x = extract_new();
     s->lines = lines_new();
     s->tally = tally_new(s->book);

@@ -158,6 +158,7 @@ enum status source_stdin_open(int fd, const struct config_logs *logs,
     in->logline = logline_new(
         env->extract,
         &(struct logline_options){ .format = logs->logformat,
+                                   .rule = logs->rule,
                                    .provider = slice_str(logs->provider),
                                    .app = slice_str(logs->app),
                                    .environment = slice_str(logs->environment),

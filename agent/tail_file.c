@@ -297,6 +297,7 @@ static struct logline *wake(struct tail_file *f, struct tail_reader *r)
     f->logline =
         logline_new(r->env->extract,
                     &(struct logline_options){ .format = c->logformat,
+                                               .rule = c->rule,
                                                .provider = slice_str(c->provider),
                                                .app = slice_str(c->app),
                                                .environment = slice_str(c->environment),
