@@ -88,7 +88,9 @@ static struct dialect read_dialect(const struct raw *r, enum raw_num prompt,
 static void resolve(struct dialect *d, const struct raw *r, struct slice provider)
 {
     uint64_t P = d->P, C = d->C, T = d->T, audio = raw_get(r, N_AUDIO_IN);
-    bool gemini_model = slice_find(raw_str(r, S_MODEL), SLICE("gemini")) != SIZE_MAX;
+    bool vercel = slice_eq(provider, SLICE("vercel_gateway"));
+    bool gemini_model = (T > P + C || vercel) &&
+                        slice_find(raw_str(r, S_MODEL), SLICE("gemini")) != SIZE_MAX;
     bool google = gemini_model || slice_eq(provider, SLICE("gemini")) ||
                   slice_eq(provider, SLICE("vertex"));
     if (T > P + C && d->X && T == P + C + d->X) {
@@ -105,8 +107,7 @@ static void resolve(struct dialect *d, const struct raw *r, struct slice provide
     } else if (T > P + C && d->K && T == P + d->K + d->W + C) {
         d->k_outside = true;
         d->parts = T;
-    } else if (T && T == P + C && d->X && (d->X > C || gemini_model) &&
-               slice_eq(provider, SLICE("vercel_gateway"))) {
+    } else if (T && T == P + C && d->X && (d->X > C || gemini_model) && vercel) {
         d->out = C + d->X; /* outside of both completion and total */
     }
     if (d->K > d->P && (!T || T != P + C))

@@ -29,42 +29,6 @@ static const struct raw_key sent_text = { .action = A_TEXT_IN, .sub = C_SENT };
 static const struct raw_key out_text = { .action = A_TEXT_OUT, .sub = C_OUT };
 static const struct raw_key query = { .action = A_ITEM, .arg = 2 };
 
-/*
- * The first 16 bytes of a name as two words, padded with zeros; `room` bytes can be read.
- * Without a branch on the length, which no predictor would guess.
- */
-static inline struct raw_words words_of(struct slice name, size_t room)
-{
-    static const uint64_t mask[17][2] = {
-#define MASK(n) (UINT64_MAX >> (64 - 8 * (n)))
-        { 0, 0 },
-        { MASK(1), 0 },
-        { MASK(2), 0 },
-        { MASK(3), 0 },
-        { MASK(4), 0 },
-        { MASK(5), 0 },
-        { MASK(6), 0 },
-        { MASK(7), 0 },
-        { MASK(8), 0 },
-        { MASK(8), MASK(1) },
-        { MASK(8), MASK(2) },
-        { MASK(8), MASK(3) },
-        { MASK(8), MASK(4) },
-        { MASK(8), MASK(5) },
-        { MASK(8), MASK(6) },
-        { MASK(8), MASK(7) },
-        { MASK(8), MASK(8) },
-#undef MASK
-    };
-    size_t n = name.n < 16 ? name.n : 16;
-    uint64_t w[2] = { 0, 0 };
-    if (room >= 16)
-        memcpy(w, name.p, 16);
-    else if (n)
-        memcpy(w, name.p, n);
-    return (struct raw_words){ w[0] & mask[n][0], w[1] & mask[n][1] };
-}
-
 static inline uint64_t hash(unsigned context, struct raw_words w, size_t n)
 {
     return (w.head ^ (w.tail << 7 | w.tail >> 57) ^ n << 3 ^ (uint64_t)context << 40) *
@@ -82,7 +46,7 @@ void raw_table_init(struct raw_table *t)
     memset(t, 0, sizeof *t);
     for (size_t i = 0; i < ROWS; i++) {
         struct slice name = slice_of(rows[i].name, rows[i].n);
-        t->words[i] = words_of(name, name.n);
+        t->words[i] = raw_words_of(name, name.n);
         uint64_t h = hash(rows[i].context, t->words[i], name.n);
         size_t at = (size_t)(h >> SLOT_SHIFT);
         while (t->slot[at].row)
@@ -138,7 +102,7 @@ static bool fold(struct slice name, char out[32], size_t *n)
 const struct raw_key *raw_find(const struct raw_table *t, enum raw_context context,
                                struct slice name, size_t room)
 {
-    struct raw_words w = words_of(name, room);
+    struct raw_words w = raw_words_of(name, room);
     const struct raw_key *k = find(t, context, name, w);
     char folded[32];
     size_t n;
@@ -148,24 +112,14 @@ const struct raw_key *raw_find(const struct raw_table *t, enum raw_context conte
         name = slice_of(folded, n);
     else if (name.n < 8)
         return &others[context];
-    k = find(t, C_FOLD, name, words_of(name, name.n));
+    k = find(t, C_FOLD, name, raw_words_of(name, name.n));
     return k ? k : &others[context];
-}
-
-bool raw_guessed(const struct raw_guess *g, enum raw_context context, const char *p,
-                 size_t room)
-{
-    if (!g->key || g->context != context || room < 17 || room <= g->n || p[g->n] != '"')
-        return false;
-    struct raw_words w = words_of(slice_of(p, g->n), room);
-    return g->words.head == w.head && g->words.tail == w.tail &&
-           (g->n <= 16 || (g->key->n == g->n && !memcmp(g->key->name, p, g->n)));
 }
 
 void raw_learn(const struct raw_table *t, struct raw_guess *g, enum raw_context context,
                struct slice name)
 {
-    g->words = words_of(name, name.n);
+    g->words = raw_words_of(name, name.n);
     g->key = raw_find(t, context, name, name.n);
     g->n = name.n;
     g->context = context;
@@ -254,17 +208,11 @@ static bool put_text(struct raw *r, const struct raw_key *k, enum json_type type
     return true;
 }
 
-/* False if the value is no count: it then stands for nothing at all. */
-static bool put_number(struct raw *r, const struct raw_key *k, struct slice text)
+/* What a number means: `v` counts, pico-dollars, milliseconds or microseconds by action.
+ */
+static void put_number(struct raw *r, const struct raw_key *k, uint64_t v)
 {
-    uint64_t v;
-    bool plain = slice_u64(text, &v) && v <= UINT64_C(1) << 40;
-    bool counts = k->action != A_COST && k->action != A_SECONDS && k->action != A_MS;
-    if (plain && k->action != A_COST)
-        v *= counts ? 1 : 1000;
-    else if (counts ? !json_count(text, &v)
-                    : !json_decimal(text, k->action == A_COST ? 12 : 3, &v))
-        return false;
+    r->flags |= k->see;
     switch ((enum raw_action)k->action) {
     case A_COUNTER:
         r->flags |= F_FLAT;
@@ -285,6 +233,25 @@ static bool put_number(struct raw *r, const struct raw_key *k, struct slice text
     default:
         put(r, k->arg, v);
     }
+}
+
+/* A value that is no count stands for nothing at all. */
+static void read_number(struct raw *r, const struct raw_key *k, struct slice text)
+{
+    uint64_t v;
+    bool decimal = k->action == A_COST || k->action == A_SECONDS || k->action == A_MS;
+    if (decimal ? json_decimal(text, k->action == A_COST ? 12 : 3, &v)
+                : json_count(text, &v))
+        put_number(r, k, v);
+}
+
+bool raw_integer(struct raw *r, const struct raw_key *k, uint64_t v)
+{
+    if (k->action == A_MS)
+        v *= 1000;
+    else if (k->action != A_NUM && k->action != A_COUNTER)
+        return false;
+    put_number(r, k, v);
     return true;
 }
 
@@ -293,7 +260,7 @@ bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
 {
     if (type == JSON_NULL || type == JSON_FALSE || (type == JSON_STRING && !text.n))
         return false;
-    if (k->action != A_NUM)
+    if (k->action != A_NUM) /* a counter is seen once it counts */
         r->flags |= k->see;
     switch ((enum raw_action)k->action) {
     case A_NONE:
@@ -334,8 +301,8 @@ bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
         put_latency(r, text);
         return false;
     default:
-        if ((type == JSON_NUMBER || type == JSON_STRING) && put_number(r, k, text))
-            r->flags |= k->see;
+        if (type == JSON_NUMBER || type == JSON_STRING)
+            read_number(r, k, text);
         return false;
     }
 }

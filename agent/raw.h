@@ -296,9 +296,53 @@ struct raw_guess {
     enum raw_context context;
 };
 
+/*
+ * The first 16 bytes of a name as two words, padded with zeros; `room` bytes can be read.
+ * Without a branch on the length, which no predictor would guess.
+ */
+static inline struct raw_words raw_words_of(struct slice name, size_t room)
+{
+    static const uint64_t mask[17][2] = {
+#define MASK(n) (UINT64_MAX >> (64 - 8 * (n)))
+        { 0, 0 },
+        { MASK(1), 0 },
+        { MASK(2), 0 },
+        { MASK(3), 0 },
+        { MASK(4), 0 },
+        { MASK(5), 0 },
+        { MASK(6), 0 },
+        { MASK(7), 0 },
+        { MASK(8), 0 },
+        { MASK(8), MASK(1) },
+        { MASK(8), MASK(2) },
+        { MASK(8), MASK(3) },
+        { MASK(8), MASK(4) },
+        { MASK(8), MASK(5) },
+        { MASK(8), MASK(6) },
+        { MASK(8), MASK(7) },
+        { MASK(8), MASK(8) },
+#undef MASK
+    };
+    size_t n = name.n < 16 ? name.n : 16;
+    uint64_t w[2] = { 0, 0 };
+    if (room >= 16)
+        memcpy(w, name.p, 16);
+    else if (n)
+        memcpy(w, name.p, n);
+    return (struct raw_words){ w[0] & mask[n][0], w[1] & mask[n][1] };
+}
+
 /* True if the guessed name and its closing quote stand at p, `room` bytes readable. */
-bool raw_guessed(const struct raw_guess *g, enum raw_context context, const char *p,
-                 size_t room);
+static inline bool raw_guessed(const struct raw_guess *g, enum raw_context context,
+                               const char *p, size_t room)
+{
+    if (!g->key || g->context != context || room < 17 || room <= g->n || p[g->n] != '"')
+        return false;
+    struct raw_words w = raw_words_of(slice_of(p, g->n), room);
+    return g->words.head == w.head && g->words.tail == w.tail &&
+           (g->n <= 16 || (g->key->n == g->n && !memcmp(g->key->name, p, g->n)));
+}
+
 /* Guess `name` the next time. */
 void raw_learn(const struct raw_table *t, struct raw_guess *g, enum raw_context context,
                struct slice name);
@@ -313,6 +357,12 @@ const struct raw_key *raw_element(enum raw_context context);
  */
 bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
                 struct slice text);
+
+/*
+ * The same for an integer below 2^40 that has been read already. False, and nothing done,
+ * for rows that want its text.
+ */
+bool raw_integer(struct raw *r, const struct raw_key *k, uint64_t v);
 
 /* An object or array value begins, or ends, in the context `k->sub`. */
 void raw_enter(struct raw *r, const struct raw_key *k, enum json_type type);

@@ -261,6 +261,21 @@ static void nested(struct text *t, struct slice s, bool escaped)
         t->x->frames = before; /* not JSON after all: text, which is not looked at */
 }
 
+/* The common number: up to 12 digits and then the next value or an end. */
+static bool integer(struct text *t, const struct raw_key *k)
+{
+    const char *p = t->p, *most = t->end - t->p > 13 ? t->p + 12 : t->p;
+    uint64_t v = 0;
+    while (p < most && *p >= '0' && *p <= '9')
+        v = v * 10 + (uint64_t)(*p++ - '0');
+    if (p == t->p || (*t->p == '0' && p > t->p + 1) ||
+        (*p != ',' && *p != '}' && *p != ']') ||
+        !raw_integer(&t->x->frame[t->frame].raw, k, v))
+        return false;
+    t->p = p;
+    return true;
+}
+
 static bool scalar(struct text *t, const struct raw_key *k)
 {
     struct raw *r = &t->x->frame[t->frame].raw;
@@ -270,6 +285,8 @@ static bool scalar(struct text *t, const struct raw_key *k)
     if (*t->p == '"') {
         if (!string(t, &s, &escaped))
             return false;
+    } else if (integer(t, k)) {
+        return true;
     } else if ((type = bare(t, &s)) == JSON_BAD) {
         return bad(t, "a value was expected");
     }
