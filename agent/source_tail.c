@@ -46,7 +46,7 @@ void tail_watch_file(struct tail *t, struct tail_file *f)
     if (t->inotify < 0 || f->wd >= 0 || f->fd < 0)
         return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", f->fd);
-    int wd = inotify_add_watch(t->inotify, path, IN_MODIFY);
+    int wd = inotify_add_watch(t->inotify, path, IN_MODIFY | IN_MOVE_SELF);
     if (wd < 0)
         lose_inotify(t, f->path);
     else
@@ -71,6 +71,7 @@ static void on_event(struct tail *t, const struct inotify_event *e)
         tail_set_watch(&t->set, f, -1);
     } else if (f) {
         f->dirty = true;
+        t->scan_wanted |= (e->mask & IN_MOVE_SELF) != 0;
     } else if (!(e->mask & IN_IGNORED)) {
         t->scan_wanted = true;
     }

@@ -271,6 +271,20 @@ def configuration():
                          r.returncode == 2 and where in r.stderr, r.stderr.strip()[:100])
 
 
+def example():
+    """The example configuration is right but for the token, which is not there."""
+    w = World()
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        "../../config/agent.yaml")
+    with open(path) as source, open(w.agent.config, "w") as f:
+        f.writelines(line for line in source if "  token_file:" not in line)
+    for config, code in ((w.agent.config, 0), (path, 2)):
+        r = subprocess.run([agent_path(), "check", "-c", config], capture_output=True,
+                           text=True)
+        report.check("check of config/agent.yaml", r.returncode == code or
+                     os.path.exists("/etc/breakeven/agent.token"), r.stderr.strip()[:80])
+
+
 def check():
     w = World()
     w.write("a.log", 10)
@@ -354,7 +368,7 @@ def unit():
 CASES = {f.__name__: f for f in (
     unreadable, binary, long_line, broken_json, disk_full, collector_down, standard_input,
     start_end, history_of_siblings, exclude, many_files, series_cap, second_agent,
-    configuration, check, idle, no_inotify, unit)}
+    configuration, example, check, idle, no_inotify, unit)}
 
 for case in sys.argv[1:] or CASES:
     CASES[case]()
