@@ -1,6 +1,5 @@
 # Golden tests: recorded exchanges against an independent oracle. They skip themselves
 # where the corpus is not at hand (BREAKEVEN_CORPUS, default ../shared/data).
-pkg_check_modules(brotlidec REQUIRED IMPORTED_TARGET libbrotlidec)
 foreach(golden estimate exchanges records)
   add_executable(golden_${golden} ${CMAKE_SOURCE_DIR}/tests/golden/golden_${golden}.c
     ${CMAKE_SOURCE_DIR}/tests/golden/corpus.c ${CMAKE_SOURCE_DIR}/tests/golden/verdict.c)
