@@ -483,7 +483,7 @@ class Tls(unittest.TestCase):
         cert, key = os.path.join(c.dir, "cert.pem"), os.path.join(c.dir, "key.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
                         key, "-out", cert], check=True, stderr=subprocess.DEVNULL)
         with open(c.yaml, "a") as f:
             f.write(f"tls: {{ cert: {cert}, key: {key} }}\n")
@@ -491,7 +491,7 @@ class Tls(unittest.TestCase):
         c.start()
         trust = ssl.create_default_context(cafile=cert)
         request = urllib.request.Request(
-            f"https://localhost:{c.port}/api/v1/usage", batch(header("web"), row(this_hour(), 1, 5)),
+            f"https://127.0.0.1:{c.port}/api/v1/usage", batch(header("web"), row(this_hour(), 1, 5)),
             {"Content-Type": "application/x-ndjson", **bearer(token)})
         with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
             self.assertEqual(json.loads(answer.read())["rows"], 1)
@@ -502,7 +502,7 @@ class Tls(unittest.TestCase):
             warnings.simplefilter("ignore", DeprecationWarning)
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         with self.assertRaises(OSError):
-            urllib.request.urlopen(f"https://localhost:{c.port}/healthz", context=old, timeout=10)
+            urllib.request.urlopen(f"https://127.0.0.1:{c.port}/healthz", context=old, timeout=10)
         self.assertEqual(c.stop(), 0)
 
 
