@@ -4,13 +4,18 @@ if(BREAKEVEN_TESTS)
   pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 endif()
 
+# What cmocka prints when every test of a program skipped itself and none failed (FAILED
+# would come last): for want of a corpus that is not ours.
+set(breakeven_all_skipped "PASSED  \\] 0 test\\(s\\)\\.\n\\[  SKIPPED \\][^F]*$")
+
 function(breakeven_unit library name)
   add_executable(test_${name} ${CMAKE_SOURCE_DIR}/tests/unit/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE ${library} PkgConfig::cmocka)
   target_compile_options(test_${name} PRIVATE -UNDEBUG) # a test's assert is its verdict
   target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/lib)
   add_test(NAME unit.${name} COMMAND test_${name})
-  set_tests_properties(unit.${name} PROPERTIES TIMEOUT 300 LABELS unit)
+  set_tests_properties(unit.${name} PROPERTIES TIMEOUT 300 LABELS unit
+    SKIP_REGULAR_EXPRESSION "${breakeven_all_skipped}")
 endfunction()
 
 function(breakeven_fuzz library name)

@@ -50,12 +50,12 @@ fail() {
     broken+=("$1")
 }
 
-# build PRESET [TARGET…]: warnings are errors here.
+# build PRESET [TARGET…]. In CI a warning is an error; compilers newer than ours may know more.
 build() {
     local preset=$1 log=build/$1.log
     shift
     mkdir -p build
-    if cmake --preset "$preset" -DBREAKEVEN_WERROR=ON -DBREAKEVEN_TESTS=ON >"$log" 2>&1 &&
+    if cmake --preset "$preset" -DBREAKEVEN_WERROR="${CI:+ON}" >"$log" 2>&1 &&
         cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} >>"$log" 2>&1; then
         return 0
     fi
@@ -105,7 +105,7 @@ scripts/packages.sh build run test || { fail packages; finish; }
 mkdir -p build
 
 note "release build: system and golden tests"
-build release && run release 'unit|golden|system|lint'
+build check && run check 'unit|golden|system|lint'
 
 note "address and undefined behaviour sanitizers: unit, fuzz corpora, golden"
 build asan && run asan 'unit|fuzz|golden'
