@@ -332,7 +332,7 @@ static void leave(struct text *t, struct level l)
 {
     if (l.context == C_ENV && l.object)
         frame_close(t);
-    else
+    else if (t->frame >= 0)
         raw_leave(&t->x->frame[t->frame].raw, l.context, l.object);
 }
 

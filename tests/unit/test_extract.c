@@ -116,6 +116,8 @@ static void lists_and_nesting(void **state)
                           &c),
                      2);
     assert_int_equal(c.u[1].v[USAGE_input], 2);
+    assert_int_equal(feed(x, "[]", &c), 0);
+    assert_int_equal(feed(x, "[[[1],\"a\"],null]", &c), 0);
     assert_int_equal(
         feed(x,
              "{\"log\":\"{\\\"msg\\\":\\\"{\\\\\\\"usage\\\\\\\":{\\\\\\\"prompt_tokens"
