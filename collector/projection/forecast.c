@@ -12,7 +12,10 @@
 #include "collector/projection/series.h"
 #include "collector/projection/stats.h"
 
-enum { SHORTEST = 8 /* values that the models need */ };
+enum {
+    SHORTEST = 8,    /* values that the models need */
+    LEAST_REACH = 3, /* values on either side that say what an outlier should have been */
+};
 
 static double *doubles(struct arena *a, int n)
 {
@@ -102,6 +105,11 @@ static enum status prepare(const struct forecast_request *rq, struct arena *a,
     if (st)
         return st;
     st = settle_level(p, m, a, notes);
+    /* Days and hours have closings that come again: their extremes say something. Sums of
+     * weeks and months do not. */
+    if (!st && p->n > COMBINATION_SHORT && m != 7 && m != COMBINATION_HOURLY)
+        notes->outliers = series_replace_outliers(
+            p->z, p->n, &p->season, m < LEAST_REACH ? LEAST_REACH : m, a, &st);
     notes->seasonal = p->season.m > 1;
     return st;
 }

@@ -49,6 +49,17 @@ bool series_stopped(const double *y, int n, int m)
     return zeros >= need && zeros < n;
 }
 
+/*
+ * A spike comes back at once: both neighbours lie at least half of the way back. A level
+ * that wanders or shifts does not, and the newest value cannot tell yet.
+ */
+static bool isolated(const double *x, int n, int t, double r)
+{
+    if (t < 1 || t > n - 2)
+        return false;
+    return (x[t] - x[t - 1]) / r > 0.5 && (x[t] - x[t + 1]) / r > 0.5;
+}
+
 int series_replace_outliers(double *z, int n, const struct season *s, int m,
                             struct arena *a, enum status *st)
 {
@@ -67,9 +78,9 @@ int series_replace_outliers(double *z, int n, const struct season *s, int m,
         mid[t] = stats_median(x + from, to - from, scratch);
         r[t] = x[t] - mid[t];
     }
-    double bar = 4 * stats_mad0(r, n, scratch);
+    double bar = 8 * stats_mad0(r, n, scratch);
     for (int t = 0; t < n && bar > 0; t++) {
-        if (fabs(r[t]) <= bar)
+        if (fabs(r[t]) <= bar || !isolated(x, n, t, r[t]))
             continue;
         double i = s->m > 1 ? s->index[t % s->m] : s->logs ? 0 : 1;
         z[t] = s->logs ? mid[t] + i : mid[t] * i;

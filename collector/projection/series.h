@@ -21,8 +21,9 @@ bool series_fill(double *y, int n, int m);
 bool series_stopped(const double *y, int n, int m);
 
 /*
- * Replace outliers of z (logs or raw) in place: farther than 4 robust deviations from
- * season x running median. Returns how many. *st is ST_NOMEM at the arena's ceiling.
+ * Replace spikes of z (logs or raw) in place: farther than 8 robust deviations from
+ * season x running median of m values on either side, and back at once. Returns how many.
+ * *st is ST_NOMEM at the arena's ceiling.
  */
 int series_replace_outliers(double *z, int n, const struct season *s, int m,
                             struct arena *a, enum status *st);
