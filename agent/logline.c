@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "agent/journal.h"
 #include "agent/logparse.h"
 #include "agent/logrule.h"
 #include "agent/logtext.h"
@@ -41,6 +42,7 @@ struct logline {
     enum logformat wrap;   /* docker, cri, or auto: not wrapped */
     struct log_codex codex;
     struct log_otlp otlp;
+    struct journal journal;
     const struct logrule *rule;
     struct logrule_state counters;
     struct logcall call;
@@ -91,9 +93,14 @@ static struct slice keep(char *to, struct slice s)
     return slice_of(to, s.n);
 }
 
+static bool is_wrap(enum logformat f)
+{
+    return f == LOGFORMAT_docker || f == LOGFORMAT_cri || f == LOGFORMAT_journal;
+}
+
 static void set_format(struct logline *l, enum logformat f)
 {
-    if (f == LOGFORMAT_docker || f == LOGFORMAT_cri)
+    if (is_wrap(f))
         l->wrap = f;
     else
         l->format = f;
@@ -197,7 +204,10 @@ static void look_at(struct logline *l, struct slice line)
         set_format(l, LOGFORMAT_cri);
     else if (unwrap_docker(line, &u))
         set_format(l, LOGFORMAT_docker);
-    else
+    else if (journal_begins(line)) {
+        set_format(l, LOGFORMAT_journal);
+        return;
+    } else
         u = (struct unwrapped){ .text = line };
     if (u.escaped) {
         buf_reset(&l->scratch);
@@ -418,6 +428,32 @@ static void feed_wrapped(struct judging *j, const struct unwrapped *u, uint64_t 
     }
 }
 
+/* A line of `journalctl -o export`: an entry is judged when the next one begins. */
+static void feed_journal(struct judging *j, struct slice line, uint64_t offset,
+                         uint64_t number)
+{
+    struct logline *l = j->l;
+    struct stream *s = &l->stream[0];
+    if (journal_begins(line)) {
+        if (s->waiting && !l->journal.partial)
+            end_line(j, s);
+        if (!s->waiting) {
+            s->offset = offset;
+            s->number = number;
+        }
+        s->waiting = true;
+    }
+    if (!s->waiting)
+        return; /* behind the beginning of its entry */
+    journal_line(&l->journal, line, offset, &s->text);
+    s->ts_ns = l->journal.ts_ns;
+    if (s->text.st != ST_OK) {
+        s->overflow = true;
+        buf_release(&s->text);
+        s->text.limit = JOIN_MAX;
+    }
+}
+
 /* --- feeding --------------------------------------------------------------------------
  */
 
@@ -429,9 +465,15 @@ static void feed(struct logline *l, struct slice line, uint64_t offset, uint64_t
     l->stats.lines++;
     bool wrapped = l->wrap == LOGFORMAT_docker ? unwrap_docker(line, &u)
                    : l->wrap == LOGFORMAT_cri  ? unwrap_cri(line, &u)
-                                               : false;
+                   : l->wrap == LOGFORMAT_journal && line.n && line.p[0] == '{'
+                       ? journal_json(line, &l->scratch, &u)
+                       : false;
     if (wrapped) {
         feed_wrapped(&j, &u, offset, number);
+        return;
+    }
+    if (l->wrap == LOGFORMAT_journal) {
+        feed_journal(&j, line, offset, number);
         return;
     }
     l->offset = offset;
@@ -459,7 +501,7 @@ void logline_finish(struct logline *l, usage_fn *emit, void *arg)
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
         if (!l->stream[i].waiting)
             continue;
-        l->stats.torn++;
+        l->stats.torn += l->wrap != LOGFORMAT_journal;
         end_line(&j, &l->stream[i]);
     }
 }
@@ -531,10 +573,8 @@ enum status logline_load(struct logline *l, struct slice state)
     struct logrule_state counters = { { 0 } };
     bool ruled;
     if (!slice_eq(word(&state), SLICE("3")) || !logformat_parse(word(&state), &format) ||
-        format == LOGFORMAT_docker || format == LOGFORMAT_cri ||
-        !logformat_parse(word(&state), &wrap) ||
-        (wrap != LOGFORMAT_auto && wrap != LOGFORMAT_docker && wrap != LOGFORMAT_cri) ||
-        !slice_i64(word(&state), &last))
+        is_wrap(format) || !logformat_parse(word(&state), &wrap) ||
+        (wrap != LOGFORMAT_auto && !is_wrap(wrap)) || !slice_i64(word(&state), &last))
         return ST_BAD;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         if (!slice_u64(word(&state), &done[i]))
