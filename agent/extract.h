@@ -52,8 +52,8 @@ void extract_response_body(struct extract *x, struct slice piece);
 bool extract_saw_token(const struct extract *x);
 /*
  * Judge. `emit` is called once with the verdict, and once more for each pass that is
- * charged besides it (compaction, advisor). A batch's results are one report with the sums
- * of its lines. Slices live during the call.
+ * charged besides it (compaction, advisor). A batch's results are one report with the
+ * sums of its lines. Slices live during the call.
  */
 void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
                     usage_fn *emit, void *arg);

@@ -68,7 +68,8 @@ static bool first_quote(const struct walk *w)
 
 static void on_key(struct walk *w, struct slice name)
 {
-    const struct raw_key *k = raw_find(w->table, w->level[w->depth - 1].context, name, name.n);
+    const struct raw_key *k =
+        raw_find(w->table, w->level[w->depth - 1].context, name, name.n);
     w->key = k;
     bool text = k->action == A_TEXT_OUT || k->action == A_TEXT_IN;
     if (k->action == A_NONE && k->sub == C_SKIP && !k->see) {
