@@ -2,6 +2,7 @@
 #include "collector/metrics.h"
 
 #include "collector/api.h"
+#include "collector/projection/gauges.h"
 #include "collector/writer.h"
 
 #include <stdatomic.h>
@@ -386,5 +387,7 @@ enum status metrics_render(const struct collector *c, int64_t now_s, struct aren
         st = put_agents(c->store, out);
     if (st == ST_OK)
         st = put_usage(c, now_s, a, out);
+    if (st == ST_OK)
+        st = projection_gauges(c->store, a, out);
     return st;
 }

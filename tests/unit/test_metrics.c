@@ -44,9 +44,18 @@ static enum status fake_status(struct store *s, struct store_status *out)
     return ST_OK;
 }
 
-static const struct store_engine fake_engine = {
-    .name = "fake", .scan = fake_scan, .agents = fake_agents, .status = fake_status
-};
+static enum status fake_records(struct store *s, const char *kind, const char *key,
+                                unsigned newest, store_record_fn *fn, void *arg)
+{
+    (void)s, (void)kind, (void)key, (void)newest, (void)fn, (void)arg;
+    return ST_OK;
+}
+
+static const struct store_engine fake_engine = { .name = "fake",
+                                                 .scan = fake_scan,
+                                                 .agents = fake_agents,
+                                                 .status = fake_status,
+                                                 .record_list = fake_records };
 
 /* Sum of the samples whose line starts with `prefix`, and how many there are. */
 static uint64_t sum_of(struct slice text, const char *prefix, size_t *n)

@@ -1,6 +1,7 @@
 /* The whole job over a store that is a function: history in, verdict and JSON out. */
 #include "testing.h"
 
+#include "collector/projection/gauges.h"
 #include "collector/projection/job.h"
 #include "collector/store.h"
 #include "common/json_pointer.h"
@@ -77,9 +78,20 @@ static enum status fake_put(struct store *s, const struct store_record *r, unsig
     return ST_OK;
 }
 
-static const struct store_engine engine = { .name = "history",
-                                            .scan = fake_scan,
-                                            .record_put = fake_put };
+static enum status fake_list(struct store *s, const char *kind, const char *key,
+                             unsigned newest, store_record_fn *fn, void *arg)
+{
+    struct history *h = (struct history *)s;
+    struct store_record r = { kind, "sup\"port", h->json, 1000 };
+
+    (void)key;
+    assert_int_equal(newest, 1);
+    return h->saved ? fn(arg, &r) : ST_OK;
+}
+
+static const struct store_engine engine = {
+    .name = "history", .scan = fake_scan, .record_put = fake_put, .record_list = fake_list
+};
 
 static uint64_t grows(int ago)
 {
@@ -331,6 +343,18 @@ static void documents_can_be_read(void **state)
     snprintf(first, sizeof first, "%s", f->h.json);
     assert_int_equal(projection_run_all(&job, w, 1, &failed, &f->why), ST_OK);
     assert_string_equal(first, f->h.json);
+
+    struct buf out = { 0 };
+    assert_int_equal(projection_gauges(&f->h.head, &f->a, &out), ST_OK);
+    const char *text = buf_cstr(&out);
+    assert_non_null(strstr(text, "\nbreakeven_projection_calls_per_day{workload="
+                                 "\"sup\\\"port\"} 1000\n"));
+    assert_non_null(strstr(text, ",quantile=\"0.5\"} "));
+    assert_non_null(strstr(text, "crossing_probability{workload=\"sup\\\"port\","
+                                 "months=\"6\"} 0\n"));
+    /* Never within the horizon: no sample, rather than a number. */
+    assert_null(strstr(text, "months_to_crossing{"));
+    buf_release(&out);
 }
 
 int main(void)
