@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -66,6 +67,32 @@ class Scan(unittest.TestCase):
         with open(path, mode) as f:
             f.write(text)
         return path
+
+    def test_documented_lines(self):
+        """Every example of docs/formats.md is read as it is documented."""
+        docs = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/formats.md")
+        with open(docs, encoding="utf-8") as f:
+            text = f.read().split("### Not read")[0]
+        want = {"Log formats": (4, 185), "Claude Code": (1, 15214), "Codex": (1, 9400),
+                "LiteLLM": (1, 940), "Bedrock": (1, 9554), "OpenTelemetry": (1, 150),
+                "Azure": (1, 57), "Gateways": (1, 150), "Docker": (1, 57), "CRI": (1, 57),
+                "journald": (1, 57), "Any text: `regex`": (1, 1057)}
+        options = {"Any text: `regex`": [
+            "--thousands", "--regex", re.search(r"regex: '(.*)'", text).group(1)]}
+        seen = set()
+        for section in re.split(r"^##+ ", text, flags=re.M):
+            title = section.split("\n")[0]
+            for block in re.findall(r"^```\n([^l].*?)^```", section, flags=re.M | re.S):
+                # Docker, CRI and the journal share a block: a file each
+                parts = [block]
+                if title == "Docker, CRI, journald":
+                    parts = block.splitlines(keepends=True)
+                for name, part in zip(title.split(", "), parts):
+                    got = totals(*options.get(name, []), self.put("x.log", part))["totals"]
+                    tokens = got["input"] + got["cache_read"] + got["output"]
+                    self.assertEqual((got["calls"], tokens), want[name], name)
+                    seen.add(name)
+        self.assertEqual(seen, set(want))
 
     def test_folder_adds_up(self):
         rng = random.Random(5)
