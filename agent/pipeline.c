@@ -310,6 +310,7 @@ enum status pipeline_run(struct pipeline *p, int signal_fd)
 {
     bool over = false;
     p->now = read_clocks();
+    commit(p); /* what is new from now on is known even if this run dies early */
     while (!p->stop && !over) {
         step(p);
         over = reading_over(p) || (p->once && p->retry_ms);

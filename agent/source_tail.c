@@ -341,6 +341,9 @@ static void tail_save(struct source *s, struct spool *spool)
     for (size_t i = 0; !t->since_saved && i < t->patterns; i++) {
         struct buf value = { 0 };
         char name[40];
+        /* With `start: end` it goes with the positions that the first scan sets. */
+        if (t->scan == 0 && t->pattern[i].logs->start == CONFIG_START_END)
+            continue;
         since_name(&t->pattern[i], name);
         buf_addi(&value, t->pattern[i].since_ms);
         spool_put_value(spool, name, buf_slice(&value));
@@ -358,7 +361,7 @@ static void tail_saved(struct source *s)
         f->changed = false;
     }
     tail_set_sweep(&t->set);
-    t->since_saved = true;
+    t->since_saved = t->scan > 0;
 }
 
 static void tail_health(const struct source *s, struct source_health *sum)

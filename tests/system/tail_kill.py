@@ -73,6 +73,11 @@ def run(manner, kills, pattern, truth=None):
     truth = truth or Truth(SEED)
     agent = Agent(directory, [directory + "/logs/" + pattern])
     writer = Writer(directory + "/logs/app.log", truth, manner)
+    with open(writer.path, "ab") as f:
+        f.write(truth.line())
+    agent.start()
+    agent.sees(truth.sums())
+    agent.kill()
     writer.start()
     try:
         for _ in range(kills):

@@ -42,6 +42,12 @@ class World:
         self.truth = Truth(SEED)
         self.agent = Agent(self.dir, [self.dir + "/logs/" + pattern], extra)
 
+    def start(self):
+        """Started, and past its first scan: what rotates from now on is not history."""
+        append(self.log, self.truth.line())
+        self.agent.start()
+        self.settle()
+
     def settle(self):
         return self.agent.sees(self.truth.sums())
 
@@ -59,7 +65,7 @@ def rename():
     for pattern in ("app.log", "app.log*"):
         w = World(pattern)
         write_lines(w.log, w.truth, 50)
-        w.agent.start()
+        w.start()
         for _ in range(10):
             with open(w.log, "ab") as old:
                 write_lines(w.log, w.truth, 30)
@@ -76,7 +82,7 @@ def rename():
 def copytruncate():
     for pattern in ("app.log", "app.log*"):
         w = World(pattern)
-        w.agent.start()
+        w.start()
         for i in range(10):
             write_lines(w.log, w.truth, 40)
             if i % 2:
@@ -108,7 +114,7 @@ def same_size():
     w = World()
     write_lines(w.log, w.truth, 10)
     size = os.path.getsize(w.log)
-    w.agent.start()
+    w.start()
     w.settle()
     os.truncate(w.log, 0)
     line = w.truth.line()
@@ -119,7 +125,7 @@ def same_size():
 def hole():
     """A writer without O_APPEND goes on behind a hole of NULs after the truncation."""
     w = World()
-    w.agent.start()
+    w.start()
     with open(w.log, "wb", buffering=0) as f:
         for i in range(3):
             for _ in range(200):
@@ -134,7 +140,7 @@ def hole():
 def delete():
     """Deleted while open: what was written is read to the end."""
     w = World()
-    w.agent.start()
+    w.start()
     for i in range(5):
         write_lines(w.log, w.truth, 10)
         w.settle()
@@ -219,7 +225,7 @@ def compress():
 def compress_live():
     """Compressed under the running agent, with new lines just before."""
     w = World()
-    w.agent.start()
+    w.start()
     for i in range(3):
         write_lines(w.log, w.truth, 100)
         os.rename(w.log, w.log + ".%d" % i)
@@ -238,7 +244,7 @@ def two_globs():
                             w.dir + "/logs/app.*"])
     write_lines(w.log, w.truth, 50)
     os.link(w.log, w.dir + "/logs/other.log")
-    w.agent.start()
+    w.start()
     w.settle()
     write_lines(w.log, w.truth, 50)
     w.end("two patterns and a hard link")
@@ -247,7 +253,7 @@ def two_globs():
 def half_line():
     """A line that comes in pieces, over a rotation too."""
     w = World()
-    w.agent.start()
+    w.start()
     for i in range(3):
         line = w.truth.line()
         with open(w.log, "ab") as f:
@@ -268,7 +274,7 @@ def half_line():
 def late_folder():
     """Folders and files that come after the start, in a tree."""
     w = World("**/*.log")
-    w.agent.start()
+    w.start()
     time.sleep(0.3)
     for i in range(5):
         path = w.dir + "/logs/pod-%d/deep" % i
@@ -282,7 +288,7 @@ def late_folder():
 def fast(shift):
     """100 rotations a second under load for 5 s; the agent runs all the time."""
     w = World("app.log*")
-    w.agent.start()
+    w.start()
     end, rotations = time.time() + 5, 0
     while time.time() < end:
         next_at = time.time() + 0.01
