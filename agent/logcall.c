@@ -173,8 +173,12 @@ static void names(const struct logcall *c, struct slice provider, struct usage *
     u->environment = logcall_get(c, CALL_ENVIRONMENT);
 }
 
-/* What method and path make of it; a record without a path is a call. */
-static enum accounting route(const struct logcall *c, struct usage *u)
+/*
+ * What method and path make of it, and the model that they name, decoded into `model`; a
+ * record without a path is a call.
+ */
+static enum accounting route(const struct logcall *c, char model[LOGCALL_TEXT],
+                             struct usage *u)
 {
     struct slice method = logcall_get(c, CALL_METHOD), path = logcall_get(c, CALL_PATH);
     if (!path.n)
@@ -186,6 +190,13 @@ static enum accounting route(const struct logcall *c, struct usage *u)
                                   ? provider_match(method, host, 0, path)
                                   : provider_match_named(method, u->provider, path);
     u->surface = slice_str(hit.surface);
+    if (hit.model.n)
+        u->model_request =
+            slice_of(model, provider_decode(hit.model, model, LOGCALL_TEXT));
+    if (!u->model.n)
+        u->model = u->model_request;
+    if (!u->region.n)
+        u->region = hit.region;
     return hit.accounting;
 }
 
@@ -193,13 +204,14 @@ size_t logcall_emit(const struct logcall *c, struct slice provider, int64_t fall
                     usage_fn *emit, void *arg)
 {
     struct usage u;
+    char model[LOGCALL_TEXT];
     usage_init(&u);
     times(c, fallback_ns, &u);
     names(c, provider, &u);
     u.seen = SEEN_LOG;
     u.agg_n = c->agg_n;
     u.status = (uint16_t)(get(c, CALL_STATUS) < 1000 ? get(c, CALL_STATUS) : 0);
-    u.accounting = route(c, &u);
+    u.accounting = route(c, model, &u);
     bool refused = c->failed || u.status >= 300;
     bool spoken = logcall_has(c, CALL_OUT);
     if (u.accounting == ACCOUNTING_NONE && !spoken)

@@ -76,13 +76,20 @@ class Scan(unittest.TestCase):
         want = {"Log formats": (4, 185), "Claude Code": (1, 15214), "Codex": (1, 9400),
                 "LiteLLM": (1, 940), "Bedrock": (1, 9554), "OpenTelemetry": (1, 150),
                 "Azure": (1, 57), "Gateways": (1, 150), "Docker": (1, 57), "CRI": (1, 57),
-                "journald": (1, 57), "Any text: `regex`": (1, 1057)}
-        options = {"Any text: `regex`": [
-            "--thousands", "--regex", re.search(r"regex: '(.*)'", text).group(1)]}
+                "journald": (1, 57), "Any text: `regex`": (1, 1057),
+                "Access logs and names of your own: `fields`": (1, 71)}
+        options = {
+            "Any text: `regex`": ["--thousands", "--regex",
+                                  re.search(r"regex: '(.*)'", text).group(1)],
+            "Access logs and names of your own: `fields`": [
+                "--fields", ",".join("=".join(pair) for pair in re.findall(
+                    r"^      (\w+): (\w+)$", text, flags=re.M))]}
         seen = set()
         for section in re.split(r"^##+ ", text, flags=re.M):
             title = section.split("\n")[0]
-            for block in re.findall(r"^```\n([^l].*?)^```", section, flags=re.M | re.S):
+            for lang, block in re.findall(r"^```(\w*)\n(.*?)^```$", section, flags=re.M | re.S):
+                if lang or block.startswith("log_format"):
+                    continue
                 # Docker, CRI and the journal share a block: a file each
                 parts = [block]
                 if title == "Docker, CRI, journald":

@@ -119,6 +119,14 @@ static const struct {
       "{\"m\":\"POST\",\"uri\":\"/v1/messages/count_tokens\",\"st\":200,\"it\":\"12\"}\n"
       "{\"m\":\"GET\",\"uri\":\"/index.html\",\"st\":200,\"it\":\"\"}\n",
       "error  0+0/0 429;free  0+0/0 200;" },
+    { "the model in a path",
+      "",
+      "host=h,path=u,in=it",
+      { 0 },
+      "{\"h\":\"bedrock-runtime.eu-west-1.amazonaws.com\",\"u\":\"/model/a.b-v1%3A0/"
+      "invoke\","
+      "\"it\":3}\n",
+      "call a.b-v1:0 3+0/0;" },
     { "nested names",
       "",
       "in=llm/usage/i,out=llm/usage/o,model=llm/m",
