@@ -102,7 +102,8 @@ struct price_fact *price_list_begin(struct price_list_reader *r)
 
 void price_list_set(struct price_variant *v, unsigned field, uint64_t pico)
 {
-    if (!v || pico >= (uint64_t)1 << 56)
+    /* Ten dollars a token is no price, and more per million than a book can hold. */
+    if (!v || pico >= UINT64_C(10000000000000))
         return;
     v->pico[field] = pico;
     v->has |= (uint64_t)1 << field;
