@@ -132,7 +132,7 @@ static struct tally_row *row_of(struct tally *t, const struct usage *u)
                              .model = slice_head(u->model, TALLY_NAME),
                              .tier = slice_head(u->tier, TALLY_NAME),
                              .region = slice_head(u->region, TALLY_NAME),
-                             .context = usage_context(usage_input_total(u)) };
+                             .context = usage_call_context(u) };
     if (key.day != USAGE_NO_TIME)
         key.day = (key.day / DAY - (key.day % DAY < 0)) * DAY;
     for (int attempt = 0; attempt < 2; attempt++) {

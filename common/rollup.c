@@ -43,7 +43,7 @@ enum status rollup_key_of(const struct usage *u, struct rollup_key *out)
                                 .seen = u->seen,
                                 .outcome = u->outcome,
                                 .quality = u->quality,
-                                .context = usage_context(usage_input_total(u)) };
+                                .context = usage_call_context(u) };
 #define X(field, wire) out->name[ROLLUP_##field] = clean_name(u->field);
     ROLLUP_NAMES(X)
 #undef X

@@ -132,3 +132,8 @@ unsigned usage_context(uint64_t input_total)
         b++;
     return b;
 }
+
+unsigned usage_call_context(const struct usage *u)
+{
+    return usage_context(usage_input_total(u) / (u->agg_n > 1 ? u->agg_n : 1));
+}

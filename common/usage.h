@@ -131,6 +131,8 @@ uint64_t usage_total(const struct usage *u);
 enum { USAGE_CONTEXTS = 8 };
 extern const uint64_t usage_context_from[USAGE_CONTEXTS];
 unsigned usage_context(uint64_t input_total);
+/* Of a call; of several in one record, of their mean. */
+unsigned usage_call_context(const struct usage *u);
 
 /* Wire and JSON names; "" or false for a value or name outside the enum. */
 const char *usage_accounting_name(enum accounting a);

@@ -98,9 +98,24 @@ static void names_come_back(void **state)
     assert_string_equal(usage_accounting_name((enum accounting)99), "");
 }
 
+static void test_context_of_several(void **state)
+{
+    (void)state;
+    struct usage u;
+    usage_init(&u);
+    usage_set(&u, USAGE_input, 90000);
+    usage_set(&u, USAGE_cache_read, 210000);
+    assert_int_equal(usage_call_context(&u), usage_context(300000));
+    u.agg_n = 3;
+    assert_int_equal(usage_call_context(&u), usage_context(100000));
+    u.agg_n = 0; /* more tokens of a call that was counted before */
+    assert_int_equal(usage_call_context(&u), usage_context(300000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_context_of_several),
         cmocka_unit_test(the_table_is_whole),
         cmocka_unit_test(an_empty_call_knows_nothing),
         cmocka_unit_test(sums_take_each_class_once),
