@@ -10,6 +10,7 @@ enum {
     CAPACITY_FIRST = LINES_BLOCK + ROOM_MIN,
     CAPACITY_MAX = LINES_HOLD + LINES_BLOCK,
     STRING_KEEP = 256, /* bytes of a string that squeezing leaves */
+    NEAR_SLACK = 32,   /* bytes by which the ends of like lines may differ */
 };
 
 /* Where squeezing stands inside a line. */
@@ -28,7 +29,8 @@ struct lines {
     uint64_t number;
     uint64_t pending; /* its bytes so far, squeezed away ones included */
     struct squeeze squeeze;
-    bool skip; /* too long: drop everything up to its newline */
+    bool skip;   /* too long: drop everything up to its newline */
+    size_t near; /* the last hit stood this far before its line's end; 0: hits are rare */
     struct lines_stats stats;
 };
 
@@ -152,25 +154,47 @@ static void emit_line(struct lines *l, const char *first, const char *end,
     emit(arg, &line);
 }
 
+/* The first line from `at` on that hits; NULL: none in this region. */
+static const char *seek(struct lines *l, struct slice region, const char *at)
+{
+    size_t from = (size_t)(at - region.p);
+    size_t hit = needle_find(&l->needle, region, from);
+    if (hit == SIZE_MAX)
+        return NULL;
+    const char *nl = hit > from ? memrchr(at, '\n', hit - from) : NULL;
+    l->near = !nl; /* hit at once: the next line may well hit, too */
+    return nl ? nl + 1 : at;
+}
+
+/* Does the line after a hit one hit? Looked for where that one was hit, then anywhere. */
+static bool hits_alike(struct lines *l, struct slice line)
+{
+    size_t from = line.n > l->near + NEAR_SLACK ? line.n - l->near - NEAR_SLACK : 0;
+    size_t hit = needle_find(&l->needle, line, from);
+    if (hit == SIZE_MAX && from)
+        hit = needle_find(&l->needle, line, 0);
+    l->near = hit != SIZE_MAX ? line.n - hit : 0;
+    return l->near;
+}
+
 /* `region` holds whole lines only. */
 static void emit_region(struct lines *l, struct slice region, line_fn *emit, void *arg)
 {
     const char *at = region.p, *end = region.p + region.n;
     uint64_t number = l->number;
     while (at < end) {
-        const char *first = at;
-        if (l->need == LINES_USAGE) {
-            size_t from = (size_t)(at - region.p);
-            size_t hit = needle_find(&l->needle, region, from);
-            if (hit == SIZE_MAX)
+        bool wanted = l->need == LINES_ALL;
+        if (!wanted && !l->near) {
+            const char *first = seek(l, region, at);
+            if (!first)
                 break;
-            struct slice before = slice_of(at, hit - from);
-            const char *nl = memrchr(before.p, '\n', before.n);
-            first = nl ? nl + 1 : at;
             l->number += needle_newlines(&l->needle, slice_of(at, (size_t)(first - at)));
+            at = first;
+            wanted = true;
         }
-        const char *nl = memchr(first, '\n', (size_t)(end - first));
-        emit_line(l, first, nl, l->offset + (uint64_t)(first - region.p), emit, arg);
+        const char *nl = memchr(at, '\n', (size_t)(end - at));
+        if (wanted || hits_alike(l, slice_of(at, (size_t)(nl - at))))
+            emit_line(l, at, nl, l->offset + (uint64_t)(at - region.p), emit, arg);
         l->number++;
         at = nl + 1;
     }
