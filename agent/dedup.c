@@ -237,8 +237,11 @@ static struct dedup_entry entry_of(const struct usage *u, const uint64_t key[2])
         e.seen |= SEEN_ERROR;
     for (unsigned f = 0; f < USAGE_CLASSES; f++)
         e.v[f] = clamp32(u->v[f]);
-    for (unsigned f = USAGE_CLASSES; f < USAGE_N; f++)
+    for (uint32_t left = u->have >> USAGE_CLASSES << USAGE_CLASSES; left;
+         left &= left - 1) {
+        unsigned f = (unsigned)__builtin_ctz(left);
         e.seen |= (uint32_t)(u->v[f] > 0) << f;
+    }
     return e;
 }
 

@@ -73,14 +73,12 @@ static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
         u->request_id = raw_str(r, S_ID);
 }
 
-static struct usage start(const struct raw *r, const struct extract_hint *hint)
+static void start(const struct raw *r, const struct extract_hint *hint, struct usage *u)
 {
-    struct usage u;
-    usage_init(&u);
-    u.seen = SEEN_LOG;
-    u.status = (uint16_t)raw_get(r, N_STATUS);
-    times(r, hint, &u);
-    return u;
+    usage_init(u);
+    u->seen = SEEN_LOG;
+    u->status = (uint16_t)raw_get(r, N_STATUS);
+    times(r, hint, u);
 }
 
 /* A chunk of a stream in a debug log says nothing before its usage comes. */
@@ -101,7 +99,7 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
     struct shape shape = shape_of(r);
     if (r->flags & F_SYNTHETIC || slice_eq(raw_str(r, S_MODEL), SLICE("<synthetic>")))
         return false;
-    *u = start(r, hint);
+    start(r, hint, u);
     struct provider_hit hit = route(x, r, provider);
     if (*hit.surface && hit.accounting == ACCOUNTING_NONE && !normalise_has_usage(r))
         return false;

@@ -44,21 +44,13 @@ void tally_free(struct tally *t)
     free(t);
 }
 
-static uint64_t hash_of(const struct tally_row *r)
+/* By what tells rows apart most; same() does the rest. */
+static uint64_t hash_of(const struct tally_key *k)
 {
-    const struct slice names[] = { r->provider, r->model, r->tier, r->region };
-    char text[4 * (TALLY_NAME + 1)];
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (names[i].n)
-            memcpy(text + n, names[i].p, names[i].n);
-        n += names[i].n;
-        text[n++] = '\0';
-    }
-    return slice_hash(slice_of(text, n), (uint64_t)r->day + r->context);
+    return slice_hash(k->model, (uint64_t)k->day + k->context);
 }
 
-static bool same(const struct tally_row *a, const struct tally_row *b)
+static bool same(const struct tally_key *a, const struct tally_key *b)
 {
     return a->day == b->day && a->context == b->context && slice_eq(a->model, b->model) &&
            slice_eq(a->provider, b->provider) && slice_eq(a->tier, b->tier) &&
@@ -75,7 +67,7 @@ static bool grow_index(struct tally *t)
     t->index = fresh;
     t->index_mask = slots - 1;
     for (size_t i = 0; i < t->n; i++) {
-        size_t at = hash_of(t->rows[i]) & t->index_mask;
+        size_t at = hash_of(&t->rows[i]->key) & t->index_mask;
         while (fresh[at])
             at = (at + 1) & t->index_mask;
         fresh[at] = (uint32_t)(i + 1);
@@ -98,27 +90,29 @@ static bool room_for_one(struct tally *t)
 
 static void find_price(const struct tally *t, struct tally_row *r)
 {
-    struct price_query q = { r->provider,
-                             r->model,
-                             r->tier,
-                             r->region,
-                             .day = r->day == USAGE_NO_TIME ? 0 : r->day / 1000000000,
-                             .context = r->context };
-    r->found = t->book && r->day != USAGE_NO_TIME && price_find(t->book, &q, &r->price);
+    const struct tally_key *k = &r->key;
+    struct price_query q = { k->provider,
+                             k->model,
+                             k->tier,
+                             k->region,
+                             .day = k->day == USAGE_NO_TIME ? 0 : k->day / 1000000000,
+                             .context = k->context };
+    r->found = t->book && k->day != USAGE_NO_TIME && price_find(t->book, &q, &r->price);
 }
 
-static struct tally_row *new_row(struct tally *t, const struct tally_row *key)
+static struct tally_row *new_row(struct tally *t, const struct tally_key *key)
 {
     struct tally_row *r = room_for_one(t) ? arena_alloc(&t->names, sizeof *r) : NULL;
     if (!r)
         return NULL;
-    *r = *key;
-    struct slice *names[] = { &r->provider, &r->model, &r->tier, &r->region };
+    *r = (struct tally_row){ .key = *key };
+    struct slice *names[] = { &r->key.provider, &r->key.model, &r->key.tier,
+                              &r->key.region };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         *names[i] = names[i]->n ? arena_dup(&t->names, *names[i]) : slice_of("", 0);
     find_price(t, r);
     t->rows[t->n++] = r;
-    size_t at = hash_of(r) & t->index_mask;
+    size_t at = hash_of(&r->key) & t->index_mask;
     while (t->index[at])
         at = (at + 1) & t->index_mask;
     t->index[at] = (uint32_t)t->n;
@@ -127,7 +121,7 @@ static struct tally_row *new_row(struct tally *t, const struct tally_row *key)
 
 static struct tally_row *row_of(struct tally *t, const struct usage *u)
 {
-    struct tally_row key = { .day = u->ts_ns,
+    struct tally_key key = { .day = u->ts_ns,
                              .provider = slice_head(u->provider, TALLY_NAME),
                              .model = slice_head(u->model, TALLY_NAME),
                              .tier = slice_head(u->tier, TALLY_NAME),
@@ -138,7 +132,7 @@ static struct tally_row *row_of(struct tally *t, const struct usage *u)
     for (int attempt = 0; attempt < 2; attempt++) {
         size_t at = hash_of(&key) & t->index_mask;
         for (; t->index[at]; at = (at + 1) & t->index_mask)
-            if (same(t->rows[t->index[at] - 1], &key))
+            if (same(&t->rows[t->index[at] - 1]->key, &key))
                 return t->rows[t->index[at] - 1];
         if (t->n < TALLY_ROWS || attempt)
             break;
@@ -164,9 +158,10 @@ enum status tally_add(struct tally *t, const struct usage *u)
         add(&r->estimated, u->agg_n);
     if (u->quality == QUALITY_MISSING)
         add(&r->missing, u->agg_n);
-    for (unsigned f = 0; f < USAGE_N; f++)
-        if (usage_has(u, f))
-            add(&r->v[f], u->v[f]);
+    for (uint32_t left = u->have; left; left &= left - 1) {
+        unsigned f = (unsigned)__builtin_ctz(left);
+        add(&r->v[f], u->v[f]);
+    }
     return ST_OK;
 }
 
@@ -180,15 +175,17 @@ struct price_cost tally_cost(struct tally *t, const struct usage *u)
 
 static int by_name(const struct tally_row *a, const struct tally_row *b)
 {
-    int c = slice_cmp(a->provider, b->provider);
-    return c ? c : slice_cmp(a->model, b->model);
+    int c = slice_cmp(a->key.provider, b->key.provider);
+    return c ? c : slice_cmp(a->key.model, b->key.model);
 }
 
 static int by_day_and_name(const void *pa, const void *pb)
 {
     const struct tally_row *a = *(struct tally_row *const *)pa;
     const struct tally_row *b = *(struct tally_row *const *)pb;
-    return a->day != b->day ? (a->day > b->day) - (a->day < b->day) : by_name(a, b);
+    return a->key.day != b->key.day
+               ? (a->key.day > b->key.day) - (a->key.day < b->key.day)
+               : by_name(a, b);
 }
 
 static int by_name_only(const void *pa, const void *pb)
@@ -222,7 +219,7 @@ static void sort(struct tally *t, bool by_day)
         qsort(t->rows, t->n, sizeof *t->rows, by_day ? by_day_and_name : by_name_only);
     memset(t->index, 0, (t->index_mask + 1) * sizeof *t->index);
     for (size_t i = 0; i < t->n; i++) {
-        size_t at = hash_of(t->rows[i]) & t->index_mask;
+        size_t at = hash_of(&t->rows[i]->key) & t->index_mask;
         while (t->index[at])
             at = (at + 1) & t->index_mask;
         t->index[at] = (uint32_t)(i + 1);
@@ -234,11 +231,11 @@ void tally_each(struct tally *t, bool by_day, tally_fn *fn, void *arg)
     sort(t, by_day);
     for (size_t i = 0; i < t->n;) {
         const struct tally_row *first = t->rows[i];
-        struct tally_sum s = { .day = by_day ? first->day : USAGE_NO_TIME,
-                               .provider = first->provider,
-                               .model = first->model };
+        struct tally_sum s = { .day = by_day ? first->key.day : USAGE_NO_TIME,
+                               .provider = first->key.provider,
+                               .model = first->key.model };
         for (; i < t->n && by_name(t->rows[i], first) == 0 &&
-               (!by_day || t->rows[i]->day == first->day);
+               (!by_day || t->rows[i]->key.day == first->key.day);
              i++)
             sum_add(&s, t->rows[i]);
         fn(arg, &s);

@@ -14,10 +14,14 @@
 
 enum { TALLY_ROWS = 20000, TALLY_NAME = 200 /* longest name kept, in bytes */ };
 
-struct tally_row {
+struct tally_key {
     int64_t day; /* Unix ns of its start; USAGE_NO_TIME: unknown */
     struct slice provider, model, tier, region;
     unsigned context;
+};
+
+struct tally_row {
+    struct tally_key key;
     bool found;                         /* in the price book */
     struct price price;                 /* if found */
     uint64_t calls, estimated, missing; /* the last two are among the calls */

@@ -48,9 +48,10 @@ static bool digits(struct slice s, size_t *at, unsigned n, unsigned *out)
     return true;
 }
 
-static bool accept(struct slice s, size_t *at, const char *any)
+/* One of two characters. */
+static inline bool accept(struct slice s, size_t *at, char a, char b)
 {
-    if (*at >= s.n || s.p[*at] == '\0' || !strchr(any, s.p[*at]))
+    if (*at >= s.n || (s.p[*at] != a && s.p[*at] != b))
         return false;
     ++*at;
     return true;
@@ -62,8 +63,8 @@ static bool date(struct slice s, size_t *at, int64_t *days)
         31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
     };
     unsigned year, month, day;
-    if (!digits(s, at, 4, &year) || !accept(s, at, "-/") || !digits(s, at, 2, &month) ||
-        !accept(s, at, "-/") || !digits(s, at, 2, &day))
+    if (!digits(s, at, 4, &year) || !accept(s, at, '-', '/') ||
+        !digits(s, at, 2, &month) || !accept(s, at, '-', '/') || !digits(s, at, 2, &day))
         return false;
     if (year < 1900 || month < 1 || month > 12 || day < 1 || day > length[month - 1])
         return false;
@@ -76,7 +77,7 @@ static int64_t fraction(struct slice s, size_t *at)
     size_t point = *at;
     unsigned digit;
     int64_t value = 0, unit = SECOND;
-    if (!accept(s, at, ".,"))
+    if (!accept(s, at, '.', ','))
         return 0;
     for (size_t next = *at; digits(s, &next, 1, &digit); *at = next)
         value += (int64_t)digit * (unit /= 10);
@@ -89,14 +90,14 @@ static int64_t fraction(struct slice s, size_t *at)
 static int64_t offset(struct slice s, size_t *at)
 {
     unsigned hours, minutes = 0;
-    if (accept(s, at, "Zz"))
+    if (accept(s, at, 'Z', 'z'))
         return 0;
     size_t next = *at;
     bool west = next < s.n && s.p[next] == '-';
-    if (!accept(s, &next, "+-") || !digits(s, &next, 2, &hours) || hours > 23)
+    if (!accept(s, &next, '+', '-') || !digits(s, &next, 2, &hours) || hours > 23)
         return 0;
     *at = next;
-    accept(s, &next, ":");
+    accept(s, &next, ':', ':');
     if (digits(s, &next, 2, &minutes) && minutes < 60)
         *at = next;
     else
@@ -110,12 +111,13 @@ size_t instant_prefix(struct slice s, int64_t *ns)
     size_t at = 0;
     int64_t days;
     unsigned hour, minute, second = 0;
-    if (!date(s, &at, &days) || !accept(s, &at, "Tt _") || !digits(s, &at, 2, &hour) ||
-        !accept(s, &at, ":") || !digits(s, &at, 2, &minute))
+    if (!date(s, &at, &days) || !(accept(s, &at, 'T', 't') || accept(s, &at, ' ', '_')) ||
+        !digits(s, &at, 2, &hour) || !accept(s, &at, ':', ':') ||
+        !digits(s, &at, 2, &minute))
         return 0;
     size_t next = at;
     int64_t part = 0;
-    if (accept(s, &next, ":") && digits(s, &next, 2, &second)) {
+    if (accept(s, &next, ':', ':') && digits(s, &next, 2, &second)) {
         at = next;
         part = fraction(s, &at);
     } else {
