@@ -92,6 +92,39 @@ static const struct yaml_field hosted_fields[] = {
     { 0 },
 };
 
+const char *const need_names[] = { "unknown", "low", "medium", "high", NULL };
+const char *const task_names[] = { "unknown", "specific", "mixed", "broad", NULL };
+const char *const mlops_names[] = { "unknown", "none", "some", "team", NULL };
+const char *const stability_names[] = { "unknown", "stable", "changing", "volatile",
+                                        NULL };
+const char *const test_names[] = { "not_started", "running", "passed", "failed", NULL };
+
+#define ANSWER(k, field, list, text)                                                     \
+    {                                                                                    \
+        .key = k, .type = YAML_ENUM,                                                     \
+        .offset = offsetof(struct decision_declared, field), .names = list##_names,      \
+        .help = text                                                                     \
+    }
+
+static const struct yaml_field decision_fields[] = {
+    ANSWER("privacy", privacy, need, "need to keep the data in one's own hands"),
+    ANSWER("latency", latency, need, "need for answers faster than the API's"),
+    ANSWER("output_control", output_control, need,
+           "need for a fixed format, tone or vocabulary"),
+    ANSWER("task", task, task, "specific: one narrow task again and again"),
+    ANSWER("mlops", mlops, mlops, "who could run a model: nobody, some skills, a team"),
+    ANSWER("stability", stability, stability, "how often the task itself changes"),
+    ANSWER("test", test, test, "the parallel run of API and specialist"),
+    { .key = "examples",
+      .type = YAML_INT,
+      .offset = offsetof(struct decision_declared, examples),
+      .fallback = "-1",
+      .min = -1,
+      .max = 1e12,
+      .help = "reviewed examples to train on; 1,000 are a fair start" },
+    { 0 },
+};
+
 #define FILTER(k, field, text)                                                           \
     {                                                                                    \
         .key = k, .type = YAML_STRINGS, .offset = offsetof(struct workload, field),      \
@@ -113,6 +146,11 @@ const struct yaml_field workload_fields[] = {
       .offset = offsetof(struct workload, hosted),
       .table = hosted_fields,
       .help = "what hosting a specialist model would cost" },
+    { .key = "decision",
+      .type = YAML_STRUCT,
+      .offset = offsetof(struct workload, decision),
+      .table = decision_fields,
+      .help = "what no meter sees: needs, task, data, people" },
     { 0 },
 };
 

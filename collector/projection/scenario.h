@@ -61,12 +61,40 @@ struct hosted_declared {
     double gpu_price_change;
 };
 
+/* Answers of `decision:`; 0 is always "not said". */
+enum need { NEED_UNKNOWN, NEED_LOW, NEED_MEDIUM, NEED_HIGH };
+enum task_kind { TASK_UNKNOWN, TASK_SPECIFIC, TASK_MIXED, TASK_BROAD };
+enum mlops { MLOPS_UNKNOWN, MLOPS_NONE, MLOPS_SOME, MLOPS_TEAM };
+enum stability {
+    STABILITY_UNKNOWN,
+    STABILITY_STABLE,
+    STABILITY_CHANGING,
+    STABILITY_VOLATILE
+};
+enum test_state { TEST_NOT_STARTED, TEST_RUNNING, TEST_PASSED, TEST_FAILED };
+
+/* `decision:` of a workload as written: what no meter sees (decide.h weighs it). */
+struct decision_declared {
+    int privacy, latency, output_control; /* enum need */
+    int task;                             /* enum task_kind */
+    int mlops;                            /* enum mlops */
+    int stability;                        /* enum stability */
+    int test;                             /* enum test_state: parallel run */
+    int64_t examples; /* reviewed examples to train on; -1: not said */
+};
+
+/* Names of the enums above, as in the file; NULL-terminated. */
+extern const char *const need_names[], *const task_names[], *const mlops_names[],
+                                                                *const stability_names[],
+                                                                    *const test_names[];
+
 struct workload {
     const char *name;
     int line;
     struct yaml_strings app, environment, provider, model, surface; /* empty: any */
     struct yaml_strings alternatives; /* "provider/model": other APIs to compare with */
     struct hosted_declared hosted;
+    struct decision_declared decision;
 };
 
 /* `workloads:` is a YAML_MAP of these, sizeof(struct workload) each. */

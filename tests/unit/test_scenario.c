@@ -132,12 +132,31 @@ static void a_wider_machine_passes(void **state)
     assert_true(s.gpus_per_replica.v == 2);
 }
 
+static void answers_for_the_decision(void **state)
+{
+    struct fixture *f = *state;
+    const struct workload *w = parse(f, "workloads: {bot: {app: x}}");
+
+    assert_int_equal(w->decision.privacy, NEED_UNKNOWN);
+    assert_int_equal(w->decision.examples, -1);
+    w = parse(f, "workloads: {bot: {decision: {privacy: high, task: specific, "
+                 "examples: 340, mlops: some, stability: stable, test: passed}}}");
+    assert_int_equal(w->decision.privacy, NEED_HIGH);
+    assert_int_equal(w->decision.latency, NEED_UNKNOWN);
+    assert_int_equal(w->decision.task, TASK_SPECIFIC);
+    assert_int_equal(w->decision.examples, 340);
+    assert_int_equal(w->decision.mlops, MLOPS_SOME);
+    assert_int_equal(w->decision.stability, STABILITY_STABLE);
+    assert_int_equal(w->decision.test, TEST_PASSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_and_marks, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_with_arithmetic, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wider_machine_passes, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_for_the_decision, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
