@@ -14,6 +14,46 @@
 
 enum { EXIT_USAGE = 2, SPARE_FILES = 64 };
 
+static const char run_help[] =
+    "usage: breakeven-agent run -c FILE [--once] [--replace-damaged-spool]\n"
+    "\n"
+    "Follows the log files of a configuration through rotation, counts the LLM calls in\n"
+    "them, keeps hourly totals in a crash-safe spool and ships them to a collector. "
+    "Each\n"
+    "call counts once, also after a crash. Prompts and answers are never stored.\n"
+    "\n"
+    "  -c, --config FILE         the configuration (docs/agent.md; config/agent.yaml)\n"
+    "  --once                    read all that stands in the files, ship it, end\n"
+    "  --replace-damaged-spool   move a damaged spool aside and start a new one; files\n"
+    "                            that exist then are followed from their ends\n"
+    "  -h, --help                this text\n"
+    "\n"
+    "Messages go to standard error. SIGTERM and SIGINT commit, ship once more and end;\n"
+    "SIGHUP looks for new files.\n"
+    "\n"
+    "Exit status: 0 done; 1 stopped by an error, or (--once) totals wait for a "
+    "collector\n"
+    "that does not answer; 2 wrong usage or configuration, as file:line: reason.\n";
+
+static const char check_help[] =
+    "usage: breakeven-agent check -c FILE [--json]\n"
+    "\n"
+    "Validates a configuration for `run`; says which files it would read now, in which\n"
+    "format, how many calls stand in the first 64 KiB of each, what it would leave out\n"
+    "and why, and where the totals would go. Changes nothing and connects to nothing.\n"
+    "\n"
+    "  -c, --config FILE   the configuration (docs/agent.md; config/agent.yaml)\n"
+    "  --json              the answer as one JSON object\n"
+    "  -h, --help          this text\n"
+    "\n"
+    "Exit status: 0 valid; 2 wrong usage or configuration, as file:line: reason.\n";
+
+static int wrong_usage(const char *command)
+{
+    fprintf(stderr, "Try 'breakeven-agent %s --help'.\n", command);
+    return EXIT_USAGE;
+}
+
 int command_options_parse(int argc, char **argv, const char *flag,
                           struct command_options *out)
 {
@@ -25,8 +65,6 @@ int command_options_parse(int argc, char **argv, const char *flag,
         { run ? "replace-damaged-spool" : NULL, no_argument, NULL, 'r' },
         { 0 },
     };
-    const char *usage = "usage: breakeven-agent %s -c FILE [--%s]%s\n";
-    const char *more = run ? " [--replace-damaged-spool]" : "";
     int c;
     optind = 1;
     while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
@@ -41,18 +79,19 @@ int command_options_parse(int argc, char **argv, const char *flag,
             out->replace_spool = true;
             break;
         case 'h':
-            printf(usage, argv[0], flag, more);
+            fputs(run ? run_help : check_help, stdout);
             exit(0);
         default:
-            fprintf(stderr, usage, argv[0], flag, more);
-            return EXIT_USAGE;
+            return wrong_usage(argv[0]);
         }
     }
-    if (!out->config || optind < argc) {
-        fprintf(stderr, usage, argv[0], flag, more);
-        return EXIT_USAGE;
-    }
-    return 0;
+    if (!out->config)
+        fprintf(stderr, "breakeven-agent %s: which configuration? -c FILE\n", argv[0]);
+    else if (optind < argc)
+        fprintf(stderr, "breakeven-agent %s: '%s' is too much\n", argv[0], argv[optind]);
+    else
+        return 0;
+    return wrong_usage(argv[0]);
 }
 
 int command_load(const char *path, struct arena *a, struct config *c, const char **token)

@@ -30,7 +30,7 @@ struct command_options {
     bool replace_spool; /* run: --replace-damaged-spool */
 };
 
-/* 0, or the exit code. `flag` is the one long option beside --config, without dashes. */
+/* 0, or the exit code; --help prints and ends. `flag` is the one long option beside --config, without dashes. */
 int command_options_parse(int argc, char **argv, const char *flag,
                           struct command_options *out);
 /* Configuration and token; 0, or the exit code after saying why on stderr. */
