@@ -317,7 +317,7 @@ static void unpriced_model(void *arg, const struct tally_sum *s)
             continue;
         buf_adds(out, first ? "" : ", ");
         buf_addf(out, "%s ", usage_fields[f].name);
-        grouped(s->v[f], out);
+        grouped(s->without[f], out);
         first = false;
     }
     buf_adds(out, "); not in the cost\n");

@@ -201,15 +201,20 @@ static void sum_add(struct tally_sum *s, const struct tally_row *r)
     add(&s->missing, r->missing);
     for (unsigned f = 0; f < USAGE_N; f++)
         add(&s->v[f], r->v[f]);
-    if (!r->found) {
+    uint32_t unpriced = 0;
+    if (r->found) {
+        struct price_cost c = price_apply(&r->price, with_usage, r->v);
+        s->pico += c.pico;
+        unpriced = c.unpriced;
+    } else {
         add(&s->unpriced_calls, with_usage);
         for (unsigned f = 0; f < USAGE_CLASSES; f++)
-            s->unpriced |= (uint32_t)(r->v[f] > 0) << f;
-        return;
+            unpriced |= (uint32_t)(r->v[f] > 0) << f;
     }
-    struct price_cost c = price_apply(&r->price, with_usage, r->v);
-    s->pico += c.pico;
-    s->unpriced |= c.unpriced;
+    s->unpriced |= unpriced;
+    for (unsigned f = 0; f < USAGE_N; f++)
+        if (unpriced >> f & 1)
+            add(&s->without[f], r->v[f]);
 }
 
 /* Sorting moves the rows, so the index is made again when rows are added later. */

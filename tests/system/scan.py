@@ -158,6 +158,11 @@ class Scan(unittest.TestCase):
         self.assertIsNone(got["totals"]["cost_usd"])
         self.assertEqual(got["totals"]["unpriced_calls"], 1)
 
+    def test_partly_priced(self):
+        path = self.put("x.log", flat(1) + "\n" + flat(2, time="1999-11-02T10:00:00Z"))
+        out = scan(path).stdout.decode()
+        self.assertIn("openai/gpt-4o: not all has a price (input 102, output 2)", out)
+
     def test_repeats(self):
         first = self.put("1.log", reply(5, output_tokens=1) + "\n" + reply(6) + "\n")
         second = self.put("2.log", reply(5, output_tokens=90) + "\n" + reply(6) + "\n")
