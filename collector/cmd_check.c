@@ -2,6 +2,7 @@
  * every key. */
 #include "collector/auth.h"
 #include "collector/command.h"
+#include "collector/server.h"
 #include "common/price.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ static enum status check_prices(const struct config *cf, struct buf *why)
     return st;
 }
 
-static enum status check_tokens(const struct config *cf, struct buf *why)
+/* Tokens, and whether there are enough of them for where it listens. */
+static enum status check_access(const struct config *cf, struct buf *why)
 {
     struct auth_set set;
     size_t active = 0;
@@ -35,7 +37,7 @@ static enum status check_tokens(const struct config *cf, struct buf *why)
     if (st == ST_OK)
         printf("tokens: %zu active\n", active);
     auth_release(&set);
-    return st;
+    return st == ST_OK ? server_exposure(cf, active > 0, why) : st;
 }
 
 const char cmd_check_usage[] =
@@ -66,7 +68,7 @@ int cmd_check(int argc, char **argv)
            *cf.prices ? cf.prices : "built in");
     enum status st = check_prices(&cf, &why);
     if (st == ST_OK)
-        st = check_tokens(&cf, &why);
+        st = check_access(&cf, &why);
     if (st == ST_OK)
         puts("the configuration is fine");
     else

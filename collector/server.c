@@ -68,12 +68,13 @@ static char *read_pem(const char *path, struct buf *why)
     return NULL;
 }
 
-/* Beyond loopback, tokens would cross the net in the clear, or not be asked for at all.
- */
-static enum status check_exposure(const struct server *s, struct buf *why)
+enum status server_exposure(const struct config *cf, bool tokens, struct buf *why)
 {
-    const struct config *cf = s->c->config;
-    if (s->loopback || cf->insecure)
+    char host[64];
+    uint16_t port;
+    if (config_listen(cf->listen, host, &port) != ST_OK)
+        return ST_BAD;
+    if (config_loopback(host) || cf->insecure)
         return ST_OK;
     if (!*cf->tls.cert)
         buf_addf(why,
@@ -81,7 +82,7 @@ static enum status check_exposure(const struct server *s, struct buf *why)
                  "tls.cert and tls.key, listen on 127.0.0.1 behind a proxy, or say "
                  "insecure: true",
                  cf->listen);
-    else if (!auth_any(s->auth, 0))
+    else if (!tokens)
         buf_addf(why,
                  "listen: %s is reachable from other machines, and there is no token; "
                  "make one with `breakeven-collector token add`, or say insecure: true",
@@ -149,7 +150,7 @@ static enum status start(struct server *s, struct buf *why)
     struct sockaddr_storage at = { 0 };
     enum status st = resolve(cf->listen, &at, &s->loopback, why);
     if (st == ST_OK)
-        st = check_exposure(s, why);
+        st = server_exposure(cf, auth_any(s->auth, 0), why);
     if (st == ST_OK && *cf->tls.cert) {
         s->cert = read_pem(cf->tls.cert, why);
         s->key = s->cert ? read_pem(cf->tls.key, why) : NULL;

@@ -21,6 +21,13 @@ struct server;
 enum status server_start(const struct collector *c, struct auth *auth,
                          struct server **out, struct buf *why);
 
+/*
+ * May a server listen where `cf` says? Beyond loopback without TLS tokens would cross the
+ * net in the clear, without an active token nobody would be asked for one: ST_DENIED with
+ * a sentence in `why`, unless the configuration says `insecure`.
+ */
+enum status server_exposure(const struct config *cf, bool tokens, struct buf *why);
+
 /* The port it listens on (config may say 0). */
 uint16_t server_port(const struct server *s);
 

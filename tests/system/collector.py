@@ -303,9 +303,10 @@ class Life(Case):
             with open(other.yaml, "w") as f:
                 f.write(text)
             other.token("a")
-            r = other.command("serve", check=False)
-            self.assertEqual(r.returncode, 2, r.stderr)
-            self.assertIn(word, r.stderr)
+            for verb in ["serve", "check"]:
+                r = other.command(verb, check=False)
+                self.assertEqual(r.returncode, 2, r.stderr)
+                self.assertIn(word, r.stderr)
 
     def test_wrong_config(self):
         other = Collector(BINARY, "lisen: x\n")
