@@ -4,6 +4,7 @@
 #include "common/json.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -175,6 +176,15 @@ static void misunderstood(struct ship *s, int64_t now_ms, uint64_t random,
              a->status, error[0] ? error : "no reason given");
 }
 
+static void tell_loss(const struct ship_reply *r, struct ship_verdict *v)
+{
+    v->lost = r->too_old + r->in_future + r->over_limit;
+    snprintf(v->loss, sizeof v->loss,
+             "%" PRIu64 " older than its hourly retention, %" PRIu64
+             " in its future, %" PRIu64 " over its limit of series",
+             r->too_old, r->in_future, r->over_limit);
+}
+
 struct ship_verdict ship_answered(struct ship *s, int64_t now_ms, uint64_t random,
                                   const struct ship_sent *sent,
                                   const struct ship_answer *a)
@@ -191,6 +201,7 @@ struct ship_verdict ship_answered(struct ship *s, int64_t now_ms, uint64_t rando
                  (int)slice_head(a->error, 200).n, a->error.n ? a->error.p : "");
     } else if (status == 200 && readable && reply.has_rows) {
         accepted(s, now_ms, sent, &v);
+        tell_loss(&reply, &v);
     } else if (status == 401 || status == 403) {
         retry_slowly(s, now_ms, random, a->retry_after_ms);
         set_health(s, &v, SHIP_UNAUTHORISED);
@@ -254,6 +265,12 @@ static bool reply_field(struct json *j, struct slice key, struct ship_reply *out
     }
     if (slice_eq(key, SLICE("newer_kept")))
         return reply_count(j, &out->newer_kept);
+    if (slice_eq(key, SLICE("too_old")))
+        return reply_count(j, &out->too_old);
+    if (slice_eq(key, SLICE("in_future")))
+        return reply_count(j, &out->in_future);
+    if (slice_eq(key, SLICE("over_limit")))
+        return reply_count(j, &out->over_limit);
     if (slice_eq(key, SLICE("unknown_fields")))
         return reply_count(j, &out->unknown_fields);
     if (slice_eq(key, SLICE("line")))

@@ -82,6 +82,8 @@ struct ship_verdict {
     enum ship_fate fate;
     bool changed;     /* health is another than before: worth a log line */
     char reason[256]; /* for that line; a sentence of ours with the collector's words */
+    uint64_t lost;    /* rows that the collector took and did not keep */
+    char loss[160];   /* why, if lost */
 };
 
 /* What the last step sent: rows (0: a heartbeat), and whether a limit cut it short. */
@@ -110,6 +112,7 @@ int64_t ship_retry_after(struct slice value, int64_t now_s);
 struct ship_reply {
     bool has_rows;
     uint64_t rows, newer_kept, unknown_fields;
+    uint64_t too_old, in_future, over_limit; /* taken from us, but not kept */
     uint64_t line; /* of the fault, from 1 = the header; 0: not said */
     char error[200];
 };

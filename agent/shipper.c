@@ -12,7 +12,8 @@ struct shipper {
     void *health_arg;
     const struct log *log;
     char *agent;
-    struct spool_batch batch;   /* on its way */
+    struct spool_batch batch; /* on its way */
+    bool losing; /* the last batch had rows that the collector did not keep */
     struct spool_batch suspect; /* the row that was refused alone */
     bool dry;                   /* the last look into the spool found no row */
 };
@@ -94,6 +95,11 @@ static void settle(struct shipper *p, const struct ship_verdict *v)
         p->suspect = p->batch;
     if (v->fate != SHIP_RETRY)
         spool_ack(p->spool, &p->batch);
+    if (v->lost && !p->losing)
+        log_warn(p->log, "rows of usage that the collector does not keep: %llu (%s)",
+                 (unsigned long long)v->lost, v->loss);
+    if (v->fate == SHIP_ACK)
+        p->losing = v->lost > 0;
     if (v->fate == SHIP_REFUSE) {
         log_error(p->log, "row ver %llu set aside: %s",
                   (unsigned long long)p->suspect.first_ver, v->reason);

@@ -71,6 +71,24 @@ static void test_a_long_queue_is_sent_without_waiting(void **state)
     assert_int_equal(ship_next(&s, 20, true).what, SHIP_WAIT);
 }
 
+/* Taken is not kept: the collector says what it dropped, and so do we. */
+static void test_losses_are_told(void **state)
+{
+    (void)state;
+    struct ship s = begun(0);
+    struct ship_answer a =
+        answer(200, "{\"rows\":3,\"newer_kept\":0,\"too_old\":2,\"in_future\":1}");
+    struct ship_verdict v =
+        ship_answered(&s, 10, 1, &(struct ship_sent){ .rows = 6 }, &a);
+    assert_int_equal(v.fate, SHIP_ACK);
+    assert_int_equal(v.lost, 3);
+    assert_string_equal(v.loss, "2 older than its hourly retention, 1 in its future, "
+                                "0 over its limit of series");
+    a = answer(200, "{\"rows\":3}");
+    v = ship_answered(&s, 20, 1, &(struct ship_sent){ .rows = 3 }, &a);
+    assert_int_equal(v.lost, 0);
+}
+
 /* status, body, rows -> fate, health, and the earliest and latest next send. */
 static void test_answers(void **state)
 {
@@ -396,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_interval_and_heartbeat),
         cmocka_unit_test(test_a_long_queue_is_sent_without_waiting),
+        cmocka_unit_test(test_losses_are_told),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_backoff_doubles_to_its_ceiling_with_full_jitter),
         cmocka_unit_test(test_health_is_reported_once_per_change),
