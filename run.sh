@@ -22,11 +22,13 @@ case ${1:-} in
 -*) echo "run.sh: unknown option $1; see --help" >&2 && exit 2 ;;
 esac
 
-listen=${BREAKEVEN_LISTEN:-127.0.0.1:8420}
 bin=$PWD/build/release
 kind=demo
 [ $# -eq 0 ] || kind=logs
 var=${BREAKEVEN_VAR:-$PWD/var}/$kind
+case $var in /*) ;; *) var=$from/$var ;; esac
+listen=${BREAKEVEN_LISTEN:-$(sed -n 's/^listen: *\([^ #]*\).*/\1/p' "$var/collector.yaml" 2>/dev/null || true)}
+listen=${listen:-127.0.0.1:8420}
 
 scripts/packages.sh build run
 echo "building…"

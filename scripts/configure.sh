@@ -38,10 +38,17 @@ fi
 if [ ! -e "$var/collector.yaml" ]; then
     {
         printf 'listen: %s\ndata_dir: %s\n' "$listen" "$(quote "$var/store")"
-        [ "$kind" = demo ] && cat "$here/demo/workloads.yaml"
+        if [ "$kind" = demo ]; then
+            cat "$here/demo/workloads.yaml"
+        else # logs may be of any age; by default the store refuses what is older than 400 days
+            printf 'retention:\n  hourly: 3650d\n'
+        fi
     } >"$var/collector.yaml.new"
     mv "$var/collector.yaml.new" "$var/collector.yaml"
 fi
+
+# Where to listen comes from the command line too: run.sh says what stands here already.
+sed -i "s|^listen: .*|listen: $listen|" "$var/collector.yaml"
 
 # The agent's part follows the command line each time; its read positions do not.
 {
