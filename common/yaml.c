@@ -162,7 +162,9 @@ static enum status not_yaml(const struct reader *r)
     if (p->error == YAML_MEMORY_ERROR)
         return no_memory(r);
     size_t line = p->error == YAML_READER_ERROR ? p->mark.line : p->problem_mark.line;
-    return fail(r, line + 1, "found %s%s%s, allowed YAML 1.1", p->problem,
+    const char *what = p->problem; /* libyaml's words, some with a "found" of their own */
+    what += strncmp(what, "found ", 6) == 0 ? 6 : 0;
+    return fail(r, line + 1, "found %s%s%s, allowed YAML 1.1", what,
                 p->context ? " " : "", p->context ? p->context : "");
 }
 

@@ -264,6 +264,7 @@ static void refusals_say_where_and_why(void **state)
         { "port: 99999999999999999999999", "as port" },
         { "port: 1.0", "x.yaml:1: found '1.0' as port" },
         { "port:", "x.yaml:1: found nothing as port" },
+        { "port:\n\t1", "x.yaml:2: found character that cannot start any token" },
         { "port: [1]", "x.yaml:1: found a list as port" },
         { "port: {a: 1}", "x.yaml:1: found a mapping as port" },
         { "share: 1.01", "allowed a number from 0 to 1" },
