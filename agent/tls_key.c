@@ -1,0 +1,152 @@
+/* Keys and records: see tls_key.h. */
+#include "agent/tls_key.h"
+
+#include <assert.h>
+
+static const struct tls_suite suites[] = {
+    { 0x1301, 0x0304, AEAD_AES_128_GCM, AEAD_SHA256 },
+    { 0x1302, 0x0304, AEAD_AES_256_GCM, AEAD_SHA384 },
+    { 0x1303, 0x0304, AEAD_CHACHA20_POLY1305, AEAD_SHA256 },
+    { 0xc02b, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* ECDHE-ECDSA */
+    { 0xc02c, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
+    { 0xc02f, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* ECDHE-RSA */
+    { 0xc030, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
+    { 0xcca8, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256 }, /* ECDHE-RSA */
+    { 0xcca9, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256 }, /* ECDHE-ECDSA */
+    { 0xccaa, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256 }, /* DHE-RSA */
+    { 0x009c, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 },       /* RSA */
+    { 0x009d, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
+    { 0x009e, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* DHE-RSA */
+    { 0x009f, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
+};
+
+const struct tls_suite *tls_suite_find(uint16_t version, uint16_t id)
+{
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
+        if (suites[i].id == id && suites[i].version == version)
+            return &suites[i];
+    return NULL;
+}
+
+void tls_key_release(struct tls_key *k)
+{
+    aead_free(k->aead);
+    explicit_bzero(k, sizeof *k);
+}
+
+enum status tls_key_set13(struct tls_key *k, const struct tls_suite *suite,
+                          struct slice secret)
+{
+    assert(suite->version == 0x0304);
+    unsigned char kept[SECRET_MOST_BYTES], key[AEAD_KEY_MOST_BYTES];
+    if (secret.n != aead_hash_bytes(suite->hash)) {
+        tls_key_release(k);
+        return ST_BAD;
+    }
+    memcpy(kept, secret.p, secret.n); /* it may be k's own */
+    tls_key_release(k);
+    secret = slice_of(kept, secret.n);
+    enum status st = aead_expand_label(suite->hash, secret, SLICE("key"), key,
+                                       aead_key_bytes(suite->aead));
+    if (st == ST_OK)
+        st = aead_expand_label(suite->hash, secret, SLICE("iv"), k->iv, sizeof k->iv);
+    if (st == ST_OK && !(k->aead = aead_new(suite->aead, key)))
+        st = ST_NOMEM;
+    if (st == ST_OK) {
+        k->suite = suite;
+        memcpy(k->secret, kept, secret.n);
+    }
+    explicit_bzero(kept, sizeof kept);
+    explicit_bzero(key, sizeof key);
+    return st;
+}
+
+enum status tls_key_update(struct tls_key *k)
+{
+    assert(k->suite);
+    const struct tls_suite *suite = k->suite;
+    unsigned char next[SECRET_MOST_BYTES];
+    size_t n = aead_hash_bytes(suite->hash);
+    enum status st = aead_expand_label(suite->hash, slice_of(k->secret, n),
+                                       SLICE("traffic upd"), next, n);
+    if (st == ST_OK)
+        st = tls_key_set13(k, suite, slice_of(next, n));
+    explicit_bzero(next, sizeof next);
+    return st;
+}
+
+enum status tls_key_set12(struct tls_key key[2], const struct tls_suite *suite,
+                          struct slice master, struct slice client_random,
+                          struct slice server_random)
+{
+    assert(suite->version == 0x0303 && client_random.n == 32 && server_random.n == 32);
+    unsigned char seed[64], block[2 * (AEAD_KEY_MOST_BYTES + AEAD_NONCE_BYTES)];
+    size_t keys = aead_key_bytes(suite->aead);
+    size_t ivs = suite->aead == AEAD_CHACHA20_POLY1305 ? AEAD_NONCE_BYTES : 4;
+    tls_key_release(&key[0]);
+    tls_key_release(&key[1]);
+    if (master.n != 48)
+        return ST_BAD;
+    memcpy(seed, server_random.p, 32);
+    memcpy(seed + 32, client_random.p, 32);
+    enum status st = aead_prf12(suite->hash, master, SLICE("key expansion"),
+                                slice_of(seed, sizeof seed), block, 2 * (keys + ivs));
+    for (size_t d = 0; st == ST_OK && d < 2; d++) {
+        memcpy(key[d].iv, block + 2 * keys + d * ivs, ivs);
+        key[d].aead = aead_new(suite->aead, block + d * keys);
+        key[d].suite = suite;
+        st = key[d].aead ? ST_OK : ST_NOMEM;
+    }
+    if (st != ST_OK) {
+        tls_key_release(&key[0]);
+        tls_key_release(&key[1]);
+    }
+    explicit_bzero(block, sizeof block);
+    return st;
+}
+
+static void put64(unsigned char *to, uint64_t v)
+{
+    for (int i = 7; i >= 0; i--, v >>= 8)
+        to[i] = (unsigned char)v;
+}
+
+/* The nonce that TLS 1.3, and CHACHA20 in TLS 1.2, make of the sequence number. */
+static void nonce_of(const struct tls_key *k, uint64_t seq,
+                     unsigned char nonce[AEAD_NONCE_BYTES])
+{
+    put64(nonce + 4, seq);
+    memset(nonce, 0, 4);
+    for (size_t i = 0; i < AEAD_NONCE_BYTES; i++)
+        nonce[i] ^= k->iv[i];
+}
+
+bool tls_key_open(struct tls_key *k, uint64_t seq, const unsigned char *head,
+                  struct slice body, unsigned char *out, size_t *n)
+{
+    assert(k->suite && body.n <= TLS_RECORD_MOST);
+    unsigned char nonce[AEAD_NONCE_BYTES], aad[8 + TLS_RECORD_HEAD];
+    struct slice add = slice_of(head, TLS_RECORD_HEAD);
+    nonce_of(k, seq, nonce);
+    if (k->suite->version == 0x0303) {
+        if (k->suite->aead != AEAD_CHACHA20_POLY1305) {
+            if (body.n < 8)
+                return false;
+            memcpy(nonce, k->iv, 4);
+            memcpy(nonce + 4, body.p, 8); /* sent with the record (RFC 5288, 3) */
+            body = slice_from(body, 8);
+        }
+        if (body.n < AEAD_TAG_BYTES)
+            return false;
+        size_t plain = body.n - AEAD_TAG_BYTES;
+        put64(aad, seq);
+        memcpy(aad + 8, head, 3);
+        aad[11] = (unsigned char)(plain >> 8);
+        aad[12] = (unsigned char)plain;
+        add = slice_of(aad, sizeof aad);
+    }
+    if (!aead_open(k->aead, nonce, add, body, out))
+        return false;
+    *n = body.n - AEAD_TAG_BYTES;
+    return true;
+}
