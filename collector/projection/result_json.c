@@ -140,8 +140,9 @@ static void history(struct json_out *o, const struct projection_result *r)
     num(o, "days", r->days);
     num(o, "calls_per_day", r->calls_per_day);
     num(o, "tokens_per_day", r->tokens_per_day);
-    num(o, "usd_per_day", r->usd_per_day);
-    num(o, "usd_per_call", r->usd_per_call);
+    bool unpriced = r->unpriced_share >= 1; /* unpriced is not free */
+    num_or_null(o, "usd_per_day", unpriced ? -1 : r->usd_per_day);
+    num_or_null(o, "usd_per_call", unpriced ? -1 : r->usd_per_call);
     num(o, "estimated_share", r->estimated_share);
     num(o, "missing_share", r->missing_share);
     num(o, "unpriced_share", r->unpriced_share);

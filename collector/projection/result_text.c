@@ -236,7 +236,12 @@ void projection_text(const struct projection_result *r, unsigned width, struct b
     if (r->days > 0) {
         buf_addf(out, "  run rate  %.0f calls, %.0f tokens, ", r->calls_per_day,
                  r->tokens_per_day);
-        usd(r->usd_per_day, out);
+        if (r->unpriced_share >= 1) {
+            buf_adds(out, "unpriced");
+        } else {
+            buf_adds(out, r->unpriced_share > 0 ? ">= " : "");
+            usd(r->usd_per_day, out);
+        }
         buf_addf(out, " a day (last %d of %d days, to ", r->days < 28 ? r->days : 28,
                  r->days);
         day(r->last_day, 10, out);
