@@ -25,13 +25,29 @@ static void grouped(uint64_t v, struct buf *out)
     buf_add(out, slice_of(text + at, sizeof text - at));
 }
 
-/* A foreign name for a terminal: control bytes become '?'; cut at `most` bytes. */
+/* A foreign name for a terminal, cut at `most` characters; what would steer it becomes
+ * '?'. */
 static void shown(struct slice name, size_t most, struct buf *out)
 {
-    for (size_t i = 0; i < name.n && i < most; i++) {
-        unsigned char c = (unsigned char)name.p[i];
-        buf_addc(out, c < 32 || c == 127 ? '?' : (char)c);
+    for (; name.n && most; most--) {
+        size_t n = slice_printable(name), whole = slice_utf8(name);
+        if (n)
+            buf_add(out, slice_head(name, n));
+        else
+            buf_addc(out, '?');
+        name = slice_from(name, whole ? whole : 1);
     }
+    if (name.n)
+        buf_adds(out, "…");
+}
+
+/* Characters, taken as one column each. */
+static size_t columns(struct slice s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    return n;
 }
 
 static void day_text(int64_t day, struct buf *out)
@@ -181,9 +197,9 @@ struct table {
 static void cell(struct table *t, unsigned column)
 {
     struct slice s = buf_slice(&t->cell);
-    size_t pad = t->width[column] > s.n ? t->width[column] - s.n : 0;
+    size_t n = columns(s), pad = t->width[column] > n ? t->width[column] - n : 0;
     if (!t->out) {
-        t->width[column] += s.n > t->width[column] ? s.n - t->width[column] : 0;
+        t->width[column] += n > t->width[column] ? n - t->width[column] : 0;
     } else {
         if (column)
             buf_adds(t->out, "  ");

@@ -61,36 +61,18 @@ void report_money(price_pico pico, struct buf *out)
     buf_release(&plain);
 }
 
-/* Length of the printable UTF-8 sequence at s, or 0. */
-static size_t printable(struct slice s)
-{
-    unsigned char c = (unsigned char)s.p[0];
-    if (c < 0x80)
-        return c >= 0x20 && c != 0x7f;
-    size_t n = c >= 0xc3 && c < 0xe0   ? 2
-               : c >= 0xe0 && c < 0xf0 ? 3
-               : c >= 0xf0 && c < 0xf5 ? 4
-                                       : 0;
-    if (n == 0 || n > s.n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if (((unsigned char)s.p[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
 void report_name(struct slice s, unsigned columns, struct buf *out)
 {
     unsigned used = 0;
     size_t last = 0; /* length of the output before the newest column */
     while (s.n && used < columns) {
-        size_t n = printable(s);
+        size_t n = slice_printable(s), whole = slice_utf8(s);
         last = out->n;
         if (n)
             buf_add(out, slice_head(s, n));
         else
             buf_addc(out, '?');
-        s = slice_from(s, n ? n : 1);
+        s = slice_from(s, whole ? whole : 1);
         used++;
     }
     if (s.n && used == columns && columns && out->st == ST_OK) {

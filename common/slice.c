@@ -127,6 +127,22 @@ size_t slice_utf8(struct slice s)
     return n;
 }
 
+size_t slice_printable(struct slice s)
+{
+    const unsigned char *u = (const unsigned char *)s.p;
+    size_t n = slice_utf8(s);
+    if (n == 1)
+        return u[0] >= 0x20 && u[0] != 0x7f;
+    if (n == 2 && u[0] == 0xc2 && u[1] < 0xa0)
+        return 0; /* U+0080..009F */
+    if (n == 3 && u[0] == 0xe2 &&
+        ((u[1] == 0x80 &&
+          (u[2] == 0x8e || u[2] == 0x8f || (u[2] >= 0xa8 && u[2] <= 0xae))) ||
+         (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9)))
+        return 0; /* U+200E, 200F, 2028..202E, 2066..2069 */
+    return n;
+}
+
 uint64_t slice_hash(struct slice s, uint64_t seed)
 {
     return XXH3_64bits_withSeed(s.n ? s.p : "", s.n, seed);

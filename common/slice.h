@@ -80,6 +80,12 @@ bool slice_i64(struct slice s, int64_t *out); /* the same with an optional '-' *
 /* Length of the valid UTF-8 sequence (RFC 3629) that s begins with: 1..4, or 0. */
 size_t slice_utf8(struct slice s);
 
+/*
+ * The same for a sequence that may stand on a terminal as it is: 0 too for controls (C0,
+ * DEL, C1), line separators and marks that turn the direction of writing.
+ */
+size_t slice_printable(struct slice s);
+
 /* 64-bit hash (XXH3) with a seed: seed per process where keys come from outside. */
 uint64_t slice_hash(struct slice s, uint64_t seed);
 

@@ -163,6 +163,14 @@ class Scan(unittest.TestCase):
         out = scan(path).stdout.decode()
         self.assertIn("openai/gpt-4o: not all has a price (input 102, output 2)", out)
 
+    def test_foreign_names(self):
+        path = self.put("x.log", "\n".join(flat(i, model=m) for i, m in enumerate(
+            ["é" * 60, "a\u202eb\x1b[31mc", "m"])))
+        lines = scan(path).stdout.decode().split("\nTotal")[0].splitlines()
+        self.assertEqual(len({len(line) for line in lines}), 1, lines)
+        self.assertIn("é" * 48 + "…", lines[1])
+        self.assertIn("a?b?[31mc", lines[2])
+
     def test_repeats(self):
         first = self.put("1.log", reply(5, output_tokens=1) + "\n" + reply(6) + "\n")
         second = self.put("2.log", reply(5, output_tokens=90) + "\n" + reply(6) + "\n")

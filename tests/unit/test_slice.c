@@ -150,6 +150,38 @@ static void utf8(void **state)
     }
 }
 
+static void printable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t n;
+    } cases[] = {
+        { "", 0 },
+        { "a", 1 },
+        { " ", 1 },
+        { "\x1b", 0 },
+        { "\x7f", 0 },
+        { "\xff", 0 },
+        { "\xc2\x9b", 0 }, /* CSI */
+        { "\xc2\xa3", 2 },
+        { "\xe2\x80\x8d", 3 }, /* a joiner, as in emoji */
+        { "\xe2\x80\x8e", 0 },
+        { "\xe2\x80\xa6", 3 },
+        { "\xe2\x80\xa8", 0 },
+        { "\xe2\x80\xae", 0 },
+        { "\xe2\x81\xa5", 3 },
+        { "\xe2\x81\xa6", 0 },
+        { "\xe2\x81\xa9", 0 },
+        { "\xf0\x9f\x8d\x8e", 4 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct guarded g = guard_copy(slice_str(cases[i].text));
+        CHECK(slice_printable(g.s) == cases[i].n, "case %zu", i);
+        guard_release(&g);
+    }
+}
+
 static void hashing(void **state)
 {
     (void)state;
@@ -165,7 +197,7 @@ int main(void)
         cmocka_unit_test(comparing), cmocka_unit_test(beginnings_and_ends),
         cmocka_unit_test(finding),   cmocka_unit_test(trimming_and_cutting),
         cmocka_unit_test(numbers),   cmocka_unit_test(utf8),
-        cmocka_unit_test(hashing),
+        cmocka_unit_test(printable), cmocka_unit_test(hashing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
