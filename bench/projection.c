@@ -89,7 +89,9 @@ int main(int argc, char **argv)
         return 1;
     for (size_t i = 0; i < n; i++)
         w[i] = *(const struct workload *)list.at;
-    struct projection_job job = { &store, book, &config, &gpus, NOW };
+    struct projection_job job = {
+        .store = &store, .prices = book, .config = &config, .gpus = &gpus, .now = NOW
+    };
     struct timespec from, to;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
     enum status st = projection_run_all(&job, w, n, &failed, &why);

@@ -362,6 +362,22 @@ static void projection(const struct collector *c, const struct api_request *q,
     records(c, r, "projection", key.p, 0);
 }
 
+static void decisions(const struct collector *c, const struct api_request *q,
+                      struct api_reply *r)
+{
+    (void)q;
+    records(c, r, "decision", NULL, 1);
+}
+
+static void decision(const struct collector *c, const struct api_request *q,
+                     struct api_reply *r)
+{
+    struct slice key = arena_dup(q->arena, q->rest); /* NUL-terminated */
+    if (!key.p)
+        return store_failed(r, ST_LIMIT);
+    records(c, r, "decision", key.p, 0);
+}
+
 static void alerts(const struct collector *c, const struct api_request *q,
                    struct api_reply *r)
 {
@@ -440,6 +456,7 @@ static const struct {
     { ROUTE_AGENTS, agents },         { ROUTE_STATUS, status },
     { ROUTE_METRICS, metrics },       { ROUTE_HEALTHZ, healthz },
     { ROUTE_READYZ, readyz },         { ROUTE_PROJECTIONS, projections },
+    { ROUTE_DECISIONS, decisions },   { ROUTE_DECISION, decision },
     { ROUTE_PROJECTION, projection }, { ROUTE_ALERTS, alerts },
     { ROUTE_INDEX, index_page },
 };

@@ -1,5 +1,6 @@
 /* Jobs of a running server: see background.h. */
 #include "collector/background.h"
+#include "collector/projection/decide_record.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -43,13 +44,28 @@ static int64_t clock_ms(clockid_t clock)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* A new decision record where something that matters has changed. */
+static enum status keep_decision(void *arg, const struct workload *w,
+                                 const struct projection_result *r, struct arena *a)
+{
+    struct background *b = arg;
+    struct decision_record rec;
+    enum status st = decision_record_make(b->c.store, b->c.prices, w, r, a, &rec);
+
+    if (st || !decision_record_matters(&rec))
+        return st;
+    return decision_record_save(b->c.store, &rec);
+}
+
 static void project(struct background *b, int64_t now_ms)
 {
     struct projection_job job = { .store = b->c.store,
                                   .prices = b->c.prices,
                                   .config = b->c.projection,
                                   .gpus = b->c.gpus,
-                                  .now = now_ms / 1000 };
+                                  .now = now_ms / 1000,
+                                  .kept = keep_decision,
+                                  .kept_arg = b };
     struct buf why = { 0 };
     size_t failed = 0;
     enum status st =

@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CEILING_BYTES = 1 << 30 };
-
 const char cmd_project_usage[] =
     "usage: breakeven-collector project [--workload NAME] [--json|--quiet] --config "
     "FILE\n"
@@ -27,34 +25,6 @@ struct asked {
     bool json, quiet;
 };
 
-struct parts {
-    struct store *store;
-    bool read_only;
-    struct price_book *book;
-    struct gpu_list gpus;
-    struct arena arena, one; /* of the command, of one workload */
-};
-
-static enum status open_parts(const struct config *cf, struct parts *p, struct buf *why)
-{
-    struct store_options o = { .dir = cf->data_dir };
-    enum status st =
-        price_book_open(*cf->prices ? cf->prices : NULL,
-                        *cf->price_overrides ? cf->price_overrides : NULL, &p->book, why);
-
-    if (st)
-        return st;
-    st = store_sqlite_open(&o, &p->store, why);
-    if (st == ST_EXISTS) {
-        buf_reset(why);
-        o.read_only = p->read_only = true;
-        st = store_sqlite_open(&o, &p->store, why);
-    }
-    if (st)
-        return st;
-    return gpu_list_load(cf->projection.gpus, &p->gpus, &p->arena, why);
-}
-
 static unsigned terminal_width(void)
 {
     struct winsize w;
@@ -65,8 +35,8 @@ static unsigned terminal_width(void)
 }
 
 static enum status run_one(const struct projection_job *job, const struct workload *w,
-                           const struct asked *asked, struct parts *p, struct buf *out,
-                           struct buf *why)
+                           const struct asked *asked, struct command_parts *p,
+                           struct buf *out, struct buf *why)
 {
     struct projection_result r;
     enum status st = projection_run(job, w, &p->one, &r, why);
@@ -81,11 +51,14 @@ static enum status run_one(const struct projection_job *job, const struct worklo
 }
 
 static enum status run_asked(const struct config *cf, const struct asked *asked,
-                             struct parts *p, struct buf *out, struct buf *why)
+                             struct command_parts *p, struct buf *out, struct buf *why)
 {
     const struct workload *w = cf->workloads.at;
-    const struct projection_job job = { p->store, p->book, &cf->projection, &p->gpus,
-                                        time(NULL) };
+    const struct projection_job job = { .store = p->store,
+                                        .prices = p->book,
+                                        .config = &cf->projection,
+                                        .gpus = &p->gpus,
+                                        .now = time(NULL) };
     size_t shown = 0;
 
     if (asked->json)
@@ -105,24 +78,15 @@ static enum status run_asked(const struct config *cf, const struct asked *asked,
     }
     if (asked->json)
         buf_adds(out, "]\n");
-    if (shown)
-        return out->st;
-    if (asked->workload)
-        buf_addf(why, "no workload '%s' in the configuration", asked->workload);
-    else
-        buf_adds(why, "no workload is configured: describe one under workloads: "
-                      "(docs/projection.md)");
-    return ST_CONFIG;
+    return shown ? out->st : command_no_workload(asked->workload, why);
 }
 
 static int run(const struct config *cf, const struct asked *asked)
 {
-    struct parts p = { 0 };
+    struct command_parts p;
     struct buf out = { 0 }, why = { 0 };
 
-    arena_init(&p.arena, CEILING_BYTES);
-    arena_init(&p.one, CEILING_BYTES);
-    enum status st = open_parts(cf, &p, &why);
+    enum status st = command_parts_open(cf, &p, &why);
     if (!st)
         st = run_asked(cf, asked, &p, &out, &why);
     if (!st && p.read_only)
@@ -134,10 +98,7 @@ static int run(const struct config *cf, const struct asked *asked)
     }
     if (st)
         fprintf(stderr, "project: %s\n", why.n ? buf_cstr(&why) : status_name(st));
-    store_free(p.store);
-    price_book_free(p.book);
-    arena_release(&p.arena);
-    arena_release(&p.one);
+    command_parts_close(&p);
     buf_release(&out);
     buf_release(&why);
     return st == ST_CONFIG ? 2 : st ? 1 : 0;

@@ -85,7 +85,11 @@ static enum status put_workloads(struct parts *p, const struct config *cf, int64
                                  struct buf *why)
 {
     const struct workload *w = cf->workloads.at;
-    struct projection_job job = { p->store, p->book, &cf->projection, &p->gpus, now };
+    struct projection_job job = { .store = p->store,
+                                  .prices = p->book,
+                                  .config = &cf->projection,
+                                  .gpus = &p->gpus,
+                                  .now = now };
     size_t shown = 0;
     for (size_t i = 0; i < cf->workloads.n; i++) {
         if (only && !slice_eq(slice_str(only), slice_str(w[i].name)))

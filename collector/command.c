@@ -1,5 +1,6 @@
 /* Options and configuration of the subcommands: see command.h. */
 #include "collector/command.h"
+#include "collector/store.h"
 
 #include <stdio.h>
 
@@ -63,4 +64,46 @@ struct log command_log(const struct config *cf)
     struct log log = log_open("breakeven-collector");
     log.level = (enum log_level)cf->log_level;
     return log;
+}
+
+enum { PARTS_CEILING_BYTES = 1 << 30 };
+
+enum status command_parts_open(const struct config *cf, struct command_parts *p,
+                               struct buf *why)
+{
+    struct store_options o = { .dir = cf->data_dir };
+
+    *p = (struct command_parts){ 0 };
+    arena_init(&p->arena, PARTS_CEILING_BYTES);
+    arena_init(&p->one, PARTS_CEILING_BYTES);
+    enum status st =
+        price_book_open(*cf->prices ? cf->prices : NULL,
+                        *cf->price_overrides ? cf->price_overrides : NULL, &p->book, why);
+    if (st)
+        return st;
+    st = store_sqlite_open(&o, &p->store, why);
+    if (st == ST_EXISTS) {
+        buf_reset(why);
+        o.read_only = p->read_only = true;
+        st = store_sqlite_open(&o, &p->store, why);
+    }
+    return st ? st : gpu_list_load(cf->projection.gpus, &p->gpus, &p->arena, why);
+}
+
+void command_parts_close(struct command_parts *p)
+{
+    store_free(p->store);
+    price_book_free(p->book);
+    arena_release(&p->arena);
+    arena_release(&p->one);
+}
+
+enum status command_no_workload(const char *name, struct buf *why)
+{
+    if (name)
+        buf_addf(why, "no workload '%s' in the configuration", name);
+    else
+        buf_adds(why, "no workload is configured: describe one under workloads: "
+                      "(docs/projection.md)");
+    return ST_CONFIG;
 }

@@ -6,15 +6,18 @@
 #define BREAKEVEN_COMMAND_H
 
 #include "collector/config.h"
+#include "common/price.h"
+
+struct store;
 
 /* 0 done, 1 failed (said why on stderr), 2 wrong usage or configuration. */
 typedef int command_fn(int argc, char **argv);
 
-command_fn cmd_serve, cmd_token, cmd_project, cmd_forecast, cmd_report, cmd_export,
-    cmd_check, cmd_prices;
+command_fn cmd_serve, cmd_token, cmd_project, cmd_decide, cmd_forecast, cmd_report,
+    cmd_export, cmd_check, cmd_prices;
 extern const char cmd_serve_usage[], cmd_token_usage[], cmd_project_usage[],
-    cmd_forecast_usage[], cmd_report_usage[], cmd_export_usage[], cmd_check_usage[],
-    cmd_prices_usage[];
+    cmd_decide_usage[], cmd_forecast_usage[], cmd_report_usage[], cmd_export_usage[],
+    cmd_check_usage[], cmd_prices_usage[];
 
 /* An option: "--name VALUE", or "--name" alone when `flag` is set. */
 struct command_option {
@@ -33,6 +36,23 @@ bool command_options(int argc, char **argv, const struct command_option *o, size
 /* Load the configuration into `a`, initialised here. False: said why on stderr, `a` is
  * released again. */
 bool command_config(const char *path, struct arena *a, struct config *out);
+
+/* What commands that project need: the store, read only where a server holds it. */
+struct command_parts {
+    struct store *store;
+    bool read_only;
+    struct price_book *book;
+    struct gpu_list gpus;
+    struct arena arena, one; /* of the command, of one workload */
+};
+
+/* `why` explains what is not ST_OK. Close it in either case. */
+enum status command_parts_open(const struct config *cf, struct command_parts *p,
+                               struct buf *why);
+void command_parts_close(struct command_parts *p);
+
+/* ST_CONFIG, and in `why` that no workload fits (`name`) or none is configured (NULL). */
+enum status command_no_workload(const char *name, struct buf *why);
 
 /* Start of a log at the configured level. */
 struct log command_log(const struct config *cf);

@@ -13,6 +13,8 @@ static const struct {
     { "token", cmd_token, "add, list or revoke tokens", cmd_token_usage },
     { "project", cmd_project, "forecast each workload's bill and its breakeven, now",
       cmd_project_usage },
+    { "decide", cmd_decide, "is fine-tuning right for a workload, and what changed",
+      cmd_decide_usage },
     { "forecast", cmd_forecast, "forecast series of a CSV file, with intervals",
       cmd_forecast_usage },
     { "report", cmd_report, "usage, cost and breakeven of the last days, for a terminal",

@@ -11,6 +11,8 @@ static const struct route routes[] = {
     { ROUTE_STATUS, "GET", "/api/v1/status", SCOPE_READ },
     { ROUTE_PROJECTIONS, "GET", "/api/v1/projections", SCOPE_READ },
     { ROUTE_PROJECTION, "GET", "/api/v1/projections/*", SCOPE_READ },
+    { ROUTE_DECISIONS, "GET", "/api/v1/decision", SCOPE_READ },
+    { ROUTE_DECISION, "GET", "/api/v1/decision/*", SCOPE_READ },
     { ROUTE_ALERTS, "GET", "/api/v1/alerts", SCOPE_READ },
     { ROUTE_METRICS, "GET", "/metrics", SCOPE_READ },
     { ROUTE_HEALTHZ, "GET", "/healthz", SCOPE_NONE },

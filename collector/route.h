@@ -19,6 +19,8 @@ enum route_id {
     ROUTE_STATUS,
     ROUTE_PROJECTIONS, /* the newest of each workload */
     ROUTE_PROJECTION,  /* all of one workload */
+    ROUTE_DECISIONS,   /* the newest record of each workload */
+    ROUTE_DECISION,    /* all of one workload */
     ROUTE_ALERTS,
     ROUTE_INDEX,
     ROUTE_METRICS,

@@ -479,6 +479,21 @@ void price_book_free(struct price_book *b)
     free(b);
 }
 
+int64_t price_book_day(const struct price_book *b, int64_t at)
+{
+    const struct price_tables *both[] = { &b->prices, &b->over };
+    int64_t last = at / 86400, newest = 0;
+
+    for (int i = 0; i < 2; i++) {
+        if (both[i]->checked <= last && both[i]->checked > newest)
+            newest = both[i]->checked;
+        for (uint32_t r = 0; r < both[i]->n_rows; r++)
+            if (both[i]->row[r].day <= last && both[i]->row[r].day > newest)
+                newest = both[i]->row[r].day;
+    }
+    return newest * 86400;
+}
+
 /* A whole file into memory; says why not. */
 static enum status read_file(const char *path, struct buf *text, struct buf *why)
 {

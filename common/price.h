@@ -55,6 +55,10 @@ enum status price_book_open(const char *path, const char *overrides,
                             struct price_book **out, struct buf *why);
 void price_book_free(struct price_book *b);
 
+/* The newest day up to `at` on which a price of the book began, or the whole book was
+ * looked over; Unix seconds, 0: none. */
+int64_t price_book_day(const struct price_book *b, int64_t at);
+
 /*
  * The price in force. Looks up the name as given, then its aliases, then without date
  * suffix, region prefix and provider prefix (usage-formats 3.4). False: unpriced.

@@ -65,6 +65,12 @@ static void put(struct deciding *k, enum criterion_id id, enum mark mark,
     k->out->criterion[id].evidence = evidence;
 }
 
+/* Decimals that a count a day is worth. */
+static int digits(double v)
+{
+    return v < 10 ? 2 : 0;
+}
+
 static void judge_volume(struct deciding *k)
 {
     const struct projection_result *r = k->r;
@@ -75,16 +81,17 @@ static void judge_volume(struct deciding *k)
     if (r->threshold_ratio < 0)
         return put(k, CRITERION_VOLUME, MARK_AGAINST, "measured",
                    say(k,
-                       "%.4g calls a day; with this scenario no volume makes hosting "
+                       "%.*f calls a day; with this scenario no volume makes hosting "
                        "cheaper.",
-                       r->calls_per_day));
+                       digits(r->calls_per_day), r->calls_per_day));
     put(k, CRITERION_VOLUME,
         r->threshold_ratio >= 1             ? MARK_FOR
         : r->threshold_ratio >= volume_near ? MARK_NEITHER
                                             : MARK_AGAINST,
         "measured",
-        say(k, "%.4g calls a day are %.3g %% of the %.4g at which both cost the same.",
-            r->calls_per_day, 100 * r->threshold_ratio, r->threshold_calls_per_day));
+        say(k, "%.*f calls a day are %.3g %% of the %.*f at which both cost the same.",
+            digits(r->calls_per_day), r->calls_per_day, 100 * r->threshold_ratio,
+            digits(r->threshold_calls_per_day), r->threshold_calls_per_day));
 }
 
 /* API dollars a day in the last month of the horizon, over today's. -1: unknown. */
@@ -291,7 +298,7 @@ static void recommend_api(struct deciding *k, const char *reason)
     if (!a)
         return recommend_as(k, RECOMMEND_STAY, reason);
     recommend_as(k, RECOMMEND_OPTIMISE,
-                 say(k, "%s And %s would cost %.4g USD a day instead of %.4g.", reason,
+                 say(k, "%s Cheaper already: %s, %.2f USD a day instead of %.2f.", reason,
                      a->name, a->usd_per_day, k->r->usd_per_day));
 }
 

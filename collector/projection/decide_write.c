@@ -282,7 +282,7 @@ static void md_inputs(struct buf *out, const struct decision *d)
     buf_adds(out, "| verdict of the projection | ");
     buf_addf(out, "%s | measured |\n| GPU | ", projection_verdict_name(r->verdict));
     md(out, s->gpu ? s->gpu : "none");
-    buf_addf(out, " | %s |\n| capacity | %s | declared |\n",
+    buf_addf(out, " | %s |\n| capacity | %s | scenario |\n",
              s->gpu ? "declared" : "default", hosted_capacity_name(s->capacity));
 #define X(field) md_input(out, #field, s->field);
     SCENARIO_INPUTS(X)

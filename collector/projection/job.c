@@ -297,6 +297,8 @@ enum status projection_run_all(const struct projection_job *job, const struct wo
             st = ST_OK;
         } else if (st == ST_OK) {
             st = projection_save(job->store, &r);
+            if (!st && job->kept)
+                st = job->kept(job->kept_arg, &w[i], &r, &a);
         }
         arena_reset(&a);
     }

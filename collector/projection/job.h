@@ -16,13 +16,20 @@
 
 struct store;
 
+/* Told of each result that was saved; borrows for the call. `a` is the workload's. */
+typedef enum status projection_kept_fn(void *arg, const struct workload *w,
+                                       const struct projection_result *r,
+                                       struct arena *a);
+
 /* Where the job gets its numbers. */
 struct projection_job {
     struct store *store;
     const struct price_book *prices;
     const struct projection_config *config;
     const struct gpu_list *gpus;
-    int64_t now; /* Unix seconds */
+    int64_t now;              /* Unix seconds */
+    projection_kept_fn *kept; /* of projection_run_all; or NULL */
+    void *kept_arg;
 };
 
 /*

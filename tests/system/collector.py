@@ -369,6 +369,59 @@ class Life(Case):
             self.assertGreaterEqual(got, ver)
 
 
+class Decisions(Case):
+    config = LIMITS + """
+workloads:
+  support:
+    app: shop
+    hosted: { monthly_fixed: 5 }
+    decision: { privacy: high, task: specific, examples: 340 }
+alerts: { evaluate: 1s }
+"""
+
+    def decide(self, *words):
+        return self.c.command("decide", *words)
+
+    def records(self, least):
+        """The records of the API, newest first, once there are `least`."""
+        for _ in range(100):
+            found = self.c.json("/api/v1/decision/support")
+            if len(found) >= least:
+                return [r["result"] for r in found]
+            time.sleep(0.2)
+        self.fail(f"{len(found)} records, not {least}: " + self.c.log())
+
+    def test_records(self):
+        """Without the server, and by a server that is asked and sees what changed."""
+        rows = [row(this_hour() - d * 86400, 1, 1000) for d in range(1, 61)]
+        self.c.post(batch(header(), *rows), self.write)
+        self.c.stop()
+        time.sleep(1.1)  # a record of the same second is replaced
+        page = self.decide("--save").stdout
+        self.assertIn("# Decision: support\n", page)
+        self.assertIn("run the test", page)
+        self.assertIn("660 more reviewed examples", page)
+        self.assertIn("340 reviewed examples", page)
+        with open(self.c.yaml) as f:
+            text = f.read()
+        with open(self.c.yaml, "w") as f:
+            f.write(text.replace("examples: 340", "examples: 1200, test: passed"))
+        d = json.loads(self.decide("--workload", "support", "--json").stdout)[0]
+        self.assertEqual(d["recommendation"], "migrate")
+        self.assertIn("test: passed, was not_started", d["changes"])
+        time.sleep(1.1)
+        self.c.start()  # it projects at once, and keeps what changed
+        found = self.records(least=3)  # of the empty store, saved, changed
+        self.assertEqual(found[0]["stage"], "migrate")
+        self.assertIn("recommendation: migrate, was run the test", found[0]["changes"])
+        self.assertEqual([len(r["criteria"]) for r in found[:2]], [9, 9])
+        self.assertEqual(self.c.json("/api/v1/decision")[0]["key"], "support")
+        self.assertIn("None.", self.decide("--save").stdout)  # beside the server
+        time.sleep(2.5)
+        self.assertEqual(len(self.records(1)), len(found))  # nothing new, nothing kept
+        self.assertEqual(self.c.command("decide", "--workload", "x", check=False).returncode, 2)
+
+
 class FullDisk(unittest.TestCase):
     def test_full_disk(self):
         if os.geteuid() != 0:

@@ -27,6 +27,8 @@ static void test_routes(void **state)
         { "GET", "/", ROUTE_INDEX, "" },
         { "GET", "/api/v1/projections", ROUTE_PROJECTIONS, "" },
         { "GET", "/api/v1/projections/faq", ROUTE_PROJECTION, "faq" },
+        { "GET", "/api/v1/decision", ROUTE_DECISIONS, "" },
+        { "GET", "/api/v1/decision/faq", ROUTE_DECISION, "faq" },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct slice rest;
