@@ -34,6 +34,23 @@ void extract_free(struct extract *x)
     free(x);
 }
 
+struct exchange *extract_state_new(void)
+{
+    return malloc(sizeof(struct exchange)); /* extract_begin sets what is read */
+}
+
+void extract_state_free(struct exchange *e)
+{
+    free(e);
+}
+
+struct exchange *extract_hold(struct extract *x, struct exchange *e)
+{
+    struct exchange *before = x->exchange;
+    x->exchange = e;
+    return before;
+}
+
 static size_t keep(char *to, size_t cap, struct slice s)
 {
     size_t n = s.n < cap ? s.n : cap;

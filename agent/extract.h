@@ -58,6 +58,17 @@ bool extract_saw_token(const struct extract *x);
 void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
                     usage_fn *emit, void *arg);
 
+/*
+ * Many exchanges in flight share one engine: what is known of one of them is a state of
+ * its own, and the calls above speak of the state that is held. extract_hold makes `e`
+ * that state and returns the one held before, which must be held again before the record
+ * door or extract_free is used. NULL: out of memory.
+ */
+struct exchange;
+struct exchange *extract_state_new(void);
+void extract_state_free(struct exchange *e);
+struct exchange *extract_hold(struct extract *x, struct exchange *e);
+
 /* --- record ---------------------------------------------------------------------------
  */
 

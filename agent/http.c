@@ -1,0 +1,142 @@
+/* Which HTTP a connection speaks, and who reads it then: see http.h. */
+#include "agent/http.h"
+
+#include "agent/http_one.h"
+
+#include <stdlib.h>
+
+enum mode { UNDECIDED, ONE, OPAQUE };
+
+enum { PEER = 64 };
+
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+enum { PREFACE = sizeof preface - 1 };
+
+struct http {
+    struct http_conn conn;
+    char client[PEER], server[PEER];
+    enum mode mode;
+    size_t matched; /* bytes of the preface seen */
+    struct http_one *one;
+    int64_t now_ns;
+};
+
+const char *http_count_name(enum http_count c)
+{
+    static const char *const names[] = {
+#define HTTP_COUNT(name, help) #name,
+#include "agent/http_counts.def"
+#undef HTTP_COUNT
+    };
+    return (size_t)c < HTTP_COUNTS ? names[c] : NULL;
+}
+
+static struct slice keep(char *to, struct slice s)
+{
+    s = slice_head(s, PEER);
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return slice_of(to, s.n);
+}
+
+struct http *http_new(const struct http_options *o)
+{
+    struct http *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->conn = (struct http_conn){ .shared = o->shared,
+                                  .client = keep(h->client, o->client),
+                                  .server = keep(h->server, o->server),
+                                  .tls = o->tls,
+                                  .port = o->server_port };
+    h->now_ns = USAGE_NO_TIME;
+    o->shared->count[HTTP_connections]++;
+    return h;
+}
+
+void http_free(struct http *h)
+{
+    if (!h)
+        return;
+    if (h->one && !http_one_spoken(h->one))
+        h->conn.shared->count[HTTP_not_http]++;
+    http_one_free(h->one, h->now_ns);
+    free(h);
+}
+
+static void become_one(struct http *h)
+{
+    h->one = http_one_new(&h->conn);
+    h->mode = h->one ? ONE : OPAQUE;
+    if (!h->one)
+        h->conn.shared->count[HTTP_over_limit]++;
+}
+
+static void one_data(struct http *h, enum stream_dir d, int64_t ts_ns, struct slice bytes)
+{
+    enum http_next next;
+    if (h->mode != ONE)
+        return;
+    http_one_data(h->one, d, ts_ns, bytes, &next);
+    if (next != HTTP_STAYS)
+        h->mode = OPAQUE;
+}
+
+/* What was held back for being the beginning of a preface is none. */
+static void decide_one(struct http *h, int64_t ts_ns)
+{
+    become_one(h);
+    one_data(h, STREAM_UP, ts_ns, slice_of(preface, h->matched));
+}
+
+static void sniff(struct http *h, enum stream_dir d, int64_t ts_ns, struct slice bytes)
+{
+    size_t n = 0;
+    while (d == STREAM_UP && n < bytes.n && h->matched < PREFACE &&
+           bytes.p[n] == preface[h->matched]) {
+        h->matched++;
+        n++;
+    }
+    if (h->matched == PREFACE) {
+        h->conn.shared->count[HTTP_http2]++;
+        h->mode = OPAQUE;
+    } else if (n < bytes.n) {
+        decide_one(h, ts_ns);
+        one_data(h, d, ts_ns, slice_from(bytes, n));
+    }
+}
+
+static void on_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
+{
+    struct http *h = arg;
+    h->now_ns = ts_ns;
+    if (h->mode == UNDECIDED)
+        sniff(h, d, ts_ns, bytes);
+    else
+        one_data(h, d, ts_ns, bytes);
+}
+
+static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
+{
+    struct http *h = arg;
+    h->now_ns = ts_ns;
+    if (h->mode == UNDECIDED)
+        decide_one(h, ts_ns);
+    if (h->mode == ONE)
+        http_one_gap(h->one, d, ts_ns, bytes);
+}
+
+static void on_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
+{
+    struct http *h = arg;
+    h->now_ns = ts_ns;
+    if (h->mode == ONE)
+        http_one_close(h->one, d, ts_ns, reset);
+}
+
+void http_sink(struct http *h, struct stream_sink *out)
+{
+    *out = (struct stream_sink){
+        .arg = h, .data = on_data, .gap = on_gap, .close = on_close
+    };
+}

@@ -1,0 +1,240 @@
+/* From a framed exchange to struct usage with its latencies: see http_call.h. */
+#include "agent/http_call.h"
+
+#include <stdlib.h>
+
+enum { CODINGS = 128 };
+
+#define NOT_YET INT64_MIN
+
+/* "name:8443", "[::1]:8443" -> host and port; `port` stays where none is given. */
+static struct slice host_and_port(struct slice s, uint16_t *port)
+{
+    size_t at = s.n;
+    uint64_t v;
+    while (at && s.p[at - 1] >= '0' && s.p[at - 1] <= '9')
+        at--;
+    if (!at || s.p[at - 1] != ':' || !slice_u64(slice_from(s, at), &v) || v > UINT16_MAX)
+        return s;
+    *port = (uint16_t)v;
+    return slice_head(s, at - 1);
+}
+
+static void count(const struct http_call *c, enum http_count what)
+{
+    c->conn->shared->count[what]++;
+}
+
+/* Content-Encoding, then what Transfer-Encoding put around it, in the order applied. */
+static void begin_coding(struct http_call *c, enum stream_dir d,
+                         const struct extract_header *field, size_t fields)
+{
+    struct buf all = { .p = NULL, .limit = CODINGS };
+    const struct http_limits *l = &c->conn->shared->limits;
+    struct decode_limits limits = { l->decoded_bytes, l->decoded_ratio };
+    for (int te = 0; te < 2; te++) {
+        for (size_t i = 0; i < fields; i++) {
+            if (!slice_ieq(field[i].name,
+                           te ? SLICE("transfer-encoding") : SLICE("content-encoding")))
+                continue;
+            buf_add(&all, field[i].value);
+            buf_addc(&all, ',');
+        }
+    }
+    if (all.st != ST_OK || decode_new(buf_slice(&all), &limits, &c->decode[d]) != ST_OK) {
+        count(c, HTTP_bad_coding);
+        c->mute[d] = true;
+        c->lost |= d == STREAM_DOWN;
+        c->lost_request |= d == STREAM_UP;
+    }
+    buf_release(&all);
+}
+
+struct http_call *http_call_new(const struct http_conn *conn,
+                                const struct http_request *r, int64_t stream,
+                                int64_t ts_ns)
+{
+    struct http_shared *s = conn->shared;
+    struct http_call *c = calloc(1, sizeof *c);
+    s->count[HTTP_exchanges]++;
+    if (c && s->in_flight < s->limits.in_flight_total)
+        c->state = extract_state_new();
+    if (!c || !c->state)
+        s->count[HTTP_over_limit]++;
+    if (!c)
+        return NULL;
+    c->conn = conn;
+    c->stream = stream;
+    c->first_ns = c->sent_ns = ts_ns;
+    c->byte_ns = c->token_ns = c->end_ns = NOT_YET;
+    c->head = slice_eq(r->method, SLICE("HEAD"));
+    c->connect = slice_eq(r->method, SLICE("CONNECT"));
+    c->mute[STREAM_UP] = c->mute[STREAM_DOWN] = !c->state;
+    if (!c->state)
+        return c;
+    s->in_flight++;
+    uint16_t port = conn->port;
+    struct slice host = host_and_port(r->host, &port);
+    struct exchange *before = extract_hold(s->extract, c->state);
+    extract_begin(s->extract, conn->tls ? SLICE("https") : SLICE("http"), host, port,
+                  r->method, r->target);
+    extract_request_headers(s->extract, r->field, r->fields);
+    extract_hold(s->extract, before);
+    begin_coding(c, STREAM_UP, r->field, r->fields);
+    return c;
+}
+
+void http_call_response(struct http_call *c, uint16_t status,
+                        const struct extract_header *field, size_t fields, int64_t ts_ns)
+{
+    if (!c)
+        return;
+    c->status = status;
+    c->responding = true;
+    c->byte_ns = ts_ns;
+    if (!c->state)
+        return;
+    struct extract *x = c->conn->shared->extract;
+    struct exchange *before = extract_hold(x, c->state);
+    extract_response_head(x, status, field, fields);
+    extract_hold(x, before);
+    if (!c->head)
+        begin_coding(c, STREAM_DOWN, field, fields);
+}
+
+static void up(void *arg, struct slice piece)
+{
+    extract_request_body(arg, piece);
+}
+
+static void down(void *arg, struct slice piece)
+{
+    extract_response_body(arg, piece);
+}
+
+static void decoded(struct http_call *c, enum stream_dir d, struct slice piece)
+{
+    struct extract *x = c->conn->shared->extract;
+    decode_fn *out = d == STREAM_UP ? up : down;
+    if (!c->decode[d]) {
+        out(x, piece);
+        return;
+    }
+    enum status st = decode_feed(c->decode[d], piece, out, x);
+    if (st == ST_OK)
+        return;
+    count(c, st == ST_LIMIT ? HTTP_bomb : HTTP_bad_coding);
+    http_call_gap(c, d);
+}
+
+void http_call_body(struct http_call *c, enum stream_dir d, struct slice piece,
+                    int64_t ts_ns)
+{
+    if (!c)
+        return;
+    if (d == STREAM_UP)
+        c->sent_ns = ts_ns;
+    if (c->mute[d])
+        return;
+    struct extract *x = c->conn->shared->extract;
+    struct exchange *before = extract_hold(x, c->state);
+    decoded(c, d, piece);
+    if (d == STREAM_DOWN && c->token_ns == NOT_YET && extract_saw_token(x))
+        c->token_ns = ts_ns;
+    extract_hold(x, before);
+}
+
+void http_call_gap(struct http_call *c, enum stream_dir d)
+{
+    if (!c)
+        return;
+    c->mute[d] = true;
+    c->lost |= d == STREAM_DOWN;
+    c->lost_request |= d == STREAM_UP;
+    decode_free(c->decode[d]);
+    c->decode[d] = NULL;
+}
+
+void http_call_done(struct http_call *c, enum stream_dir d, int64_t ts_ns)
+{
+    if (!c)
+        return;
+    if (d == STREAM_DOWN)
+        c->end_ns = ts_ns;
+    c->done[d] = true;
+}
+
+/* --- verdict --------------------------------------------------------------------------
+ */
+
+static int64_t micros(int64_t from, int64_t to)
+{
+    return from == NOT_YET || to == NOT_YET || to < from ? -1 : (to - from) / 1000;
+}
+
+/* What was seen is not the whole: no number of it is one. */
+static void forget_numbers(struct usage *u)
+{
+    memset(u->v, 0, sizeof u->v);
+    u->have = 0;
+    u->total_reported = UINT64_MAX;
+    u->check = CHECK_NO_TOTAL;
+    u->usage_source = SOURCE_NONE;
+    u->quality = QUALITY_MISSING;
+}
+
+struct verdict {
+    const struct http_call *call;
+    bool extra; /* than the first: its time is the first one's */
+};
+
+static void emit(void *arg, const struct usage *judged)
+{
+    struct verdict *v = arg;
+    const struct http_call *c = v->call;
+    const struct http_conn *conn = c->conn;
+    struct http_origin o = { conn->client, conn->server, conn->tls, c->stream };
+    struct usage u = *judged;
+    if (u.accounting == ACCOUNTING_CALL &&
+        (c->lost || (c->lost_request && u.quality != QUALITY_EXACT)))
+        forget_numbers(&u);
+    if (!v->extra) {
+        u.ttfb_us = micros(c->sent_ns, c->byte_ns);
+        u.ttft_us = micros(c->sent_ns, c->token_ns);
+        u.total_us = micros(c->first_ns, c->end_ns);
+    }
+    u.seen = SEEN_CAPTURE;
+    v->extra = true;
+    conn->shared->emit(conn->shared->arg, &u, &o);
+}
+
+static void judge(struct http_call *c)
+{
+    struct http_shared *s = c->conn->shared;
+    struct verdict v = { .call = c };
+    bool whole = c->done[STREAM_DOWN] && !c->lost;
+    if (c->decode[STREAM_DOWN] && whole && !decode_whole(c->decode[STREAM_DOWN]))
+        count(c, HTTP_bad_coding);
+    count(c, c->lost || c->lost_request ? HTTP_spoiled
+             : whole                    ? HTTP_complete
+                                        : HTTP_aborted);
+    struct exchange *before = extract_hold(s->extract, c->state);
+    extract_finish(s->extract, whole ? EXTRACT_COMPLETE : EXTRACT_ABORTED, c->end_ns,
+                   emit, &v);
+    extract_hold(s->extract, before);
+    s->in_flight--;
+}
+
+void http_call_end(struct http_call *c, int64_t ts_ns)
+{
+    if (!c)
+        return;
+    if (c->end_ns == NOT_YET)
+        c->end_ns = ts_ns;
+    if (c->state)
+        judge(c);
+    decode_free(c->decode[STREAM_UP]);
+    decode_free(c->decode[STREAM_DOWN]);
+    extract_state_free(c->state);
+    free(c);
+}
