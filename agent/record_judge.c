@@ -45,10 +45,12 @@ static struct provider_hit route(struct extract *x, const struct raw *r,
     return hit;
 }
 
-static void times(const struct raw *r, const struct extract_hint *hint, struct usage *u)
+static void times(struct extract *x, const struct raw *r, const struct extract_hint *hint,
+                  struct usage *u)
 {
-    if (!(raw_str(r, S_TIME).n && instant_parse(raw_str(r, S_TIME), &u->ts_ns)) &&
-        !(raw_str(r, S_CREATED).n && instant_parse(raw_str(r, S_CREATED), &u->ts_ns)))
+    struct slice time = raw_str(r, S_TIME), created = raw_str(r, S_CREATED);
+    if (!(time.n && instant_parse_next(&x->minute, time, &u->ts_ns)) &&
+        !(created.n && instant_parse_next(&x->minute, created, &u->ts_ns)))
         u->ts_ns = hint->fallback_ts_ns;
     if (raw_has(r, N_LATENCY_US) && r->num[N_LATENCY_US] < INT64_MAX)
         u->total_us = (int64_t)r->num[N_LATENCY_US];
@@ -73,12 +75,13 @@ static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
         u->request_id = raw_str(r, S_ID);
 }
 
-static void start(const struct raw *r, const struct extract_hint *hint, struct usage *u)
+static void start(struct extract *x, const struct raw *r, const struct extract_hint *hint,
+                  struct usage *u)
 {
     usage_init(u);
     u->seen = SEEN_LOG;
     u->status = (uint16_t)raw_get(r, N_STATUS);
-    times(r, hint, u);
+    times(x, r, hint, u);
 }
 
 /* A chunk of a stream in a debug log says nothing before its usage comes. */
@@ -99,7 +102,7 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
     struct shape shape = shape_of(r);
     if (r->flags & F_SYNTHETIC || slice_eq(raw_str(r, S_MODEL), SLICE("<synthetic>")))
         return false;
-    start(r, hint, u);
+    start(x, r, hint, u);
     struct provider_hit hit = route(x, r, provider);
     if (*hit.surface && hit.accounting == ACCOUNTING_NONE && !normalise_has_usage(r))
         return false;

@@ -8,6 +8,8 @@
 #define MIN_SEC INT64_C(631152000)  /* 1990 */
 #define MAX_SEC INT64_C(7258118400) /* 2200 */
 
+enum { MINUTE = INSTANT_MINUTE };
+
 /* Days since 1970 of a date in the proleptic Gregorian calendar (year >= 1). */
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
@@ -106,16 +108,25 @@ static int64_t offset(struct slice s, size_t *at)
     return west ? -east : east;
 }
 
-size_t instant_prefix(struct slice s, int64_t *ns)
+/* "2026-11-02T14:05": seconds since 1970; MINUTE characters. */
+static bool minute(struct slice s, int64_t *seconds)
 {
     size_t at = 0;
     int64_t days;
-    unsigned hour, minute, second = 0;
+    unsigned hours, minutes;
     if (!date(s, &at, &days) || !(accept(s, &at, 'T', 't') || accept(s, &at, ' ', '_')) ||
-        !digits(s, &at, 2, &hour) || !accept(s, &at, ':', ':') ||
-        !digits(s, &at, 2, &minute))
-        return 0;
-    size_t next = at;
+        !digits(s, &at, 2, &hours) || !accept(s, &at, ':', ':') ||
+        !digits(s, &at, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *seconds = days * 86400 + hours * 3600 + minutes * 60;
+    return true;
+}
+
+/* What follows a minute that begins at `seconds`. */
+static size_t within(struct slice s, int64_t seconds, int64_t *ns)
+{
+    size_t at = MINUTE, next = at;
+    unsigned second = 0;
     int64_t part = 0;
     if (accept(s, &next, ':', ':') && digits(s, &next, 2, &second)) {
         at = next;
@@ -123,14 +134,19 @@ size_t instant_prefix(struct slice s, int64_t *ns)
     } else {
         second = 0;
     }
-    if (hour > 23 || minute > 59 || second > 60)
+    if (second > 60)
         return 0;
-    int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second;
-    seconds -= offset(s, &at);
+    seconds += second - offset(s, &at);
     if (seconds >= MAX_SEC)
         return 0;
     *ns = seconds * SECOND + part;
     return at;
+}
+
+size_t instant_prefix(struct slice s, int64_t *ns)
+{
+    int64_t seconds;
+    return minute(s, &seconds) ? within(s, seconds, ns) : 0;
 }
 
 bool instant_number(struct slice s, int64_t *ns)
@@ -151,8 +167,19 @@ bool instant_number(struct slice s, int64_t *ns)
 
 bool instant_parse(struct slice s, int64_t *ns)
 {
-    int64_t value;
-    size_t n = instant_prefix(s, &value);
+    return instant_parse_next(&(struct instant_memo){ .seconds = 0 }, s, ns);
+}
+
+bool instant_parse_next(struct instant_memo *last, struct slice s, int64_t *ns)
+{
+    int64_t value, seconds;
+    if (!last->seconds || s.n < MINUTE || memcmp(s.p, last->minute, MINUTE) != 0) {
+        if (!minute(s, &seconds))
+            return instant_number(s, ns);
+        memcpy(last->minute, s.p, MINUTE);
+        last->seconds = seconds;
+    }
+    size_t n = within(s, last->seconds, &value);
     if (n == 0)
         return instant_number(s, ns);
     if (n != s.n)

@@ -19,6 +19,17 @@ size_t instant_prefix(struct slice s, int64_t *ns);
 /* The whole of s as a time: as above, or a number as below. */
 bool instant_parse(struct slice s, int64_t *ns);
 
+enum { INSTANT_MINUTE = 16 /* length of "2026-11-02T10:00" */ };
+
+/* The minute that was parsed last. A zeroed struct remembers none. */
+struct instant_memo {
+    char minute[INSTANT_MINUTE];
+    int64_t seconds; /* since 1970 */
+};
+
+/* The same for one of many times in order: a minute is worked out once. */
+bool instant_parse_next(struct instant_memo *last, struct slice s, int64_t *ns);
+
 /*
  * A number as a time, its unit by its size: seconds (with or without fraction), milli-,
  * micro- or nanoseconds since 1970. False before 1990 and after 2200.

@@ -77,6 +77,26 @@ static void test_numbers(void **state)
     }
 }
 
+/* Each text after each other one, and after itself: the memory changes no answer. */
+static void test_next(void **state)
+{
+    (void)state;
+    enum { N = sizeof cases / sizeof *cases };
+    struct instant_memo memo = { .seconds = 0 };
+    for (size_t c = 0; c < (size_t)N * N * 2; c++) {
+        struct slice s = slice_str(cases[c % 2 ? c / 2 / N : c / 2 % N].text);
+        int64_t fresh = -1, next = -1;
+        bool ok = instant_parse(s, &fresh);
+        assert_int_equal(instant_parse_next(&memo, s, &next), ok);
+        assert_true(fresh == next);
+    }
+    memo = (struct instant_memo){ .seconds = 0 };
+    int64_t ns;
+    char zeros[20] = { 0 };
+    assert_false(instant_parse_next(&memo, slice_of(zeros, sizeof zeros), &ns));
+    assert_false(instant_parse_next(&memo, slice_of(zeros, INSTANT_MINUTE), &ns));
+}
+
 /* Every day for 130 years against the C library. */
 static void test_days(void **state)
 {
@@ -102,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prefix),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_next),
         cmocka_unit_test(test_days),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
