@@ -6,6 +6,7 @@
 #include "agent/dedup.h"
 
 #include <stdlib.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 enum {
@@ -180,6 +181,9 @@ static struct dedup_entry *append(struct dedup *d, const struct dedup_entry *e)
     }
     d->ring[position] = *e;
     index_add(d, position);
+    if (d->n == d->capacity) /* the next one to go: far in memory, so ask early */
+        __builtin_prefetch(
+            &d->index[(uint32_t)d->ring[d->oldest].key[0] & d->index_mask]);
     d->stats.known = d->n;
     return &d->ring[position];
 }
