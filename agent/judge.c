@@ -181,7 +181,7 @@ void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
             u->accounting = ACCOUNTING_ERROR, u->outcome = OUTCOME_ERROR;
         return;
     }
-    if (accepted(r, hit) && !has_usage && (!streamed || r->flags & F_BACKGROUND)) {
+    if (!has_usage && (!streamed || r->flags & F_BACKGROUND) && accepted(r, hit)) {
         u->accounting = ACCOUNTING_DEFERRED;
         u->outcome = OUTCOME_PENDING;
     } else if (state_is(r, "failed")) {

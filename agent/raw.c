@@ -247,11 +247,27 @@ static void read_number(struct raw *r, const struct raw_key *k, struct slice tex
 
 bool raw_integer(struct raw *r, const struct raw_key *k, uint64_t v)
 {
-    if (k->action == A_MS)
-        v *= 1000;
-    else if (k->action != A_NUM && k->action != A_COUNTER)
+    switch ((enum raw_action)k->action) {
+    case A_NUM:
+    case A_COUNTER:
+        put_number(r, k, v);
+        return true;
+    case A_MS:
+        put_number(r, k, v * 1000);
+        return true;
+    case A_NONE:
+        break;
+    case A_LATENCY:
+        raw_set(r, N_LATENCY_US, v * 1000);
+        break;
+    case A_STATUS:
+        if (v < 1000)
+            raw_set(r, N_STATUS, v);
+        break;
+    default:
         return false;
-    put_number(r, k, v);
+    }
+    r->flags |= k->see;
     return true;
 }
 

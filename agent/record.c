@@ -33,12 +33,15 @@ static inline const char *quote_stop(const char *p, const char *end)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        int mask = _mm_movemask_epi8(
-            _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
+    for (; end - p >= 32; p += 32) { /* most strings end in the first round */
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 16));
+        a = _mm_or_si128(_mm_cmpeq_epi8(a, quote), _mm_cmpeq_epi8(a, slash));
+        b = _mm_or_si128(_mm_cmpeq_epi8(b, quote), _mm_cmpeq_epi8(b, slash));
+        unsigned mask = (unsigned)_mm_movemask_epi8(a) | (unsigned)_mm_movemask_epi8(b)
+                                                             << 16;
         if (mask)
-            return p + __builtin_ctz((unsigned)mask);
+            return p + __builtin_ctz(mask);
     }
 #endif
     while (p < end && *p != '"' && *p != '\\')
@@ -81,7 +84,8 @@ static inline void space(struct text *t)
 }
 
 /* At an opening quote: *s gets what stands between the quotes, still escaped. */
-static inline bool string(struct text *t, struct slice *s, bool *escaped)
+__attribute__((always_inline)) static inline bool string(struct text *t, struct slice *s,
+                                                         bool *escaped)
 {
     const char *first = ++t->p, *p = quote_stop(first, t->end);
     *escaped = false;
@@ -261,18 +265,32 @@ static void nested(struct text *t, struct slice s, bool escaped)
         t->x->frames = before; /* not JSON after all: text, which is not looked at */
 }
 
-/* The common number: up to 12 digits and then the next value or an end. */
+/*
+ * The common number: up to 7 digits and then the next value or an end. All digits at
+ * once, as no predictor guesses how many there are.
+ */
 static bool integer(struct text *t, const struct raw_key *k)
 {
-    const char *p = t->p, *most = t->end - t->p > 13 ? t->p + 12 : t->p;
-    uint64_t v = 0;
-    while (p < most && *p >= '0' && *p <= '9')
-        v = v * 10 + (uint64_t)(*p++ - '0');
-    if (p == t->p || (*t->p == '0' && p > t->p + 1) ||
-        (*p != ',' && *p != '}' && *p != ']') ||
-        !raw_integer(&t->x->frame[t->frame].raw, k, v))
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t v;
+    if (t->end - t->p < 8)
         return false;
-    t->p = p;
+    memcpy(&v, t->p, 8);
+    v ^= ones * '0';
+    uint64_t other = ((v + ones * 0x76) | v) & ones << 7; /* bytes that are no digit */
+    unsigned n = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
+    if (n == 0 || n == 8 || (n > 1 && *t->p == '0'))
+        return false;
+    char after = t->p[n];
+    if (after != ',' && after != '}' && after != ']')
+        return false;
+    v <<= 64 - 8 * n; /* leading zeros; then pairs, fours, all */
+    v = (v * 10 + (v >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v * 100 + (v >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    v = (v * 10000 + (v >> 32)) & UINT32_MAX;
+    if (!raw_integer(&t->x->frame[t->frame].raw, k, v))
+        return false;
+    t->p += n;
     return true;
 }
 
