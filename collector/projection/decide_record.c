@@ -9,62 +9,64 @@
 
 static const char kind[] = "decision";
 
-/* How far a number must move to matter; what is no number matters when it differs. */
+/* How far a number must move to matter, of the larger of both; what is no number matters
+ * when it differs. */
 #define ANY   0.0
 #define TENTH 0.1
 #define NEVER INFINITY
 
 static const struct field {
     const char *pointer, *label;
-    double matters; /* relative */
+    double matters;
+    double least; /* and by at least so much: a tenth of next to nothing is noise */
 } fields[] = {
-    { "/recommendation", "recommendation", ANY },
-    { "/stage", "step", ANY },
-    { "/score", "score", TENTH },
-    { "/criteria/0/mark", "volume speaks", ANY },
-    { "/criteria/1/mark", "cost trend speaks", ANY },
-    { "/criteria/2/mark", "task speaks", ANY },
-    { "/criteria/3/mark", "data privacy speaks", ANY },
-    { "/criteria/4/mark", "latency speaks", ANY },
-    { "/criteria/5/mark", "output control speaks", ANY },
-    { "/criteria/6/mark", "data speaks", ANY },
-    { "/criteria/7/mark", "MLOps speaks", ANY },
-    { "/criteria/8/mark", "stability speaks", ANY },
-    { "/projection/verdict", "verdict of the projection", ANY },
-    { "/projection/calls_per_day", "calls a day", TENTH },
-    { "/projection/usd_per_day", "API USD a day", TENTH },
-    { "/projection/threshold_calls_per_day", "threshold, calls a day", TENTH },
-    { "/projection/crossing_months50", "months to the crossing, median", TENTH },
-    { "/projection/payback_months50", "months to the payback, median", TENTH },
-    { "/projection/crossing_p12", "P(crossing within 12 months)", TENTH },
-    { "/projection/saving12", "USD saved after 12 months", TENTH },
-    { "/scenario/gpu", "GPU", ANY },
-    { "/scenario/capacity", "capacity", ANY },
-    { "/scenario/monthly_fixed", "monthly_fixed", ANY },
-    { "/scenario/setup", "setup", ANY },
-    { "/scenario/gpu_hour", "gpu_hour", ANY },
-    { "/scenario/gpus_per_replica", "gpus_per_replica", ANY },
-    { "/scenario/output_tokens_per_s", "output_tokens_per_s", ANY },
-    { "/scenario/input_tokens_per_s", "input_tokens_per_s", ANY },
-    { "/scenario/requests_per_s", "requests_per_s", ANY },
-    { "/scenario/headroom", "headroom", ANY },
-    { "/scenario/min_replicas", "min_replicas", ANY },
-    { "/scenario/coverage", "coverage", ANY },
-    { "/scenario/escalation", "escalation", ANY },
-    { "/scenario/retrain", "retrain", ANY },
-    { "/scenario/retrain_months", "retrain_months", ANY },
-    { "/scenario/api_price_change", "api_price_change", ANY },
-    { "/scenario/gpu_price_change", "gpu_price_change", ANY },
-    { "/declared/privacy", "privacy", ANY },
-    { "/declared/latency", "latency", ANY },
-    { "/declared/output_control", "output_control", ANY },
-    { "/declared/task", "task", ANY },
-    { "/declared/mlops", "mlops", ANY },
-    { "/declared/stability", "stability", ANY },
-    { "/declared/test", "test", ANY },
-    { "/declared/examples", "examples", TENTH },
-    { "/price_book", "prices of", NEVER },
-    { "/program", "program", NEVER },
+    { "/recommendation", "recommendation", ANY, 0 },
+    { "/stage", "step", ANY, 0 },
+    { "/score", "score", TENTH, 0 },
+    { "/criteria/0/mark", "volume speaks", ANY, 0 },
+    { "/criteria/1/mark", "cost trend speaks", ANY, 0 },
+    { "/criteria/2/mark", "task speaks", ANY, 0 },
+    { "/criteria/3/mark", "data privacy speaks", ANY, 0 },
+    { "/criteria/4/mark", "latency speaks", ANY, 0 },
+    { "/criteria/5/mark", "output control speaks", ANY, 0 },
+    { "/criteria/6/mark", "data speaks", ANY, 0 },
+    { "/criteria/7/mark", "MLOps speaks", ANY, 0 },
+    { "/criteria/8/mark", "stability speaks", ANY, 0 },
+    { "/projection/verdict", "verdict of the projection", ANY, 0 },
+    { "/projection/calls_per_day", "calls a day", TENTH, 0 },
+    { "/projection/usd_per_day", "API USD a day", TENTH, 0 },
+    { "/projection/threshold_calls_per_day", "threshold, calls a day", TENTH, 0 },
+    { "/projection/crossing_months50", "months to the crossing, median", TENTH, 1 },
+    { "/projection/payback_months50", "months to the payback, median", TENTH, 1 },
+    { "/projection/crossing_p12", "P(crossing within 12 months)", TENTH, 0.1 },
+    { "/projection/saving12", "USD saved after 12 months", TENTH, 100 },
+    { "/scenario/gpu", "GPU", ANY, 0 },
+    { "/scenario/capacity", "capacity", ANY, 0 },
+    { "/scenario/monthly_fixed", "monthly_fixed", ANY, 0 },
+    { "/scenario/setup", "setup", ANY, 0 },
+    { "/scenario/gpu_hour", "gpu_hour", ANY, 0 },
+    { "/scenario/gpus_per_replica", "gpus_per_replica", ANY, 0 },
+    { "/scenario/output_tokens_per_s", "output_tokens_per_s", ANY, 0 },
+    { "/scenario/input_tokens_per_s", "input_tokens_per_s", ANY, 0 },
+    { "/scenario/requests_per_s", "requests_per_s", ANY, 0 },
+    { "/scenario/headroom", "headroom", ANY, 0 },
+    { "/scenario/min_replicas", "min_replicas", ANY, 0 },
+    { "/scenario/coverage", "coverage", ANY, 0 },
+    { "/scenario/escalation", "escalation", ANY, 0 },
+    { "/scenario/retrain", "retrain", ANY, 0 },
+    { "/scenario/retrain_months", "retrain_months", ANY, 0 },
+    { "/scenario/api_price_change", "api_price_change", ANY, 0 },
+    { "/scenario/gpu_price_change", "gpu_price_change", ANY, 0 },
+    { "/declared/privacy", "privacy", ANY, 0 },
+    { "/declared/latency", "latency", ANY, 0 },
+    { "/declared/output_control", "output_control", ANY, 0 },
+    { "/declared/task", "task", ANY, 0 },
+    { "/declared/mlops", "mlops", ANY, 0 },
+    { "/declared/stability", "stability", ANY, 0 },
+    { "/declared/test", "test", ANY, 0 },
+    { "/declared/examples", "examples", TENTH, 0 },
+    { "/price_book", "prices of", NEVER, 0 },
+    { "/program", "program", NEVER, 0 },
 };
 
 _Static_assert(sizeof fields / sizeof *fields <= DECISION_CHANGES_MAX, "room for all");
@@ -93,13 +95,14 @@ static void read_value(struct slice doc, const char *pointer, struct value *out)
     }
 }
 
-/* Did it move by more than `least` of the larger of both? */
-static bool matters(const struct value *was, const struct value *is, double least)
+static bool matters(const struct field *f, const struct value *was,
+                    const struct value *is)
 {
     if (isnan(was->number) || isnan(is->number))
-        return !isinf(least);
+        return !isinf(f->matters);
     double larger = fmax(fabs(was->number), fabs(is->number));
-    return fabs(is->number - was->number) > least * larger;
+    double moved = fabs(is->number - was->number);
+    return moved > f->matters * larger && moved >= f->least;
 }
 
 static const char *sentence(const struct field *f, const struct value *was,
@@ -126,7 +129,7 @@ enum status decision_compare(struct slice before, struct slice after, struct are
         read_value(after, f->pointer, &is);
         if (strcmp(was.text, is.text) == 0)
             continue;
-        out->material |= matters(&was, &is, f->matters);
+        out->material |= matters(f, &was, &is);
         out->at[out->n] = sentence(f, &was, &is, a);
         if (!out->at[out->n++])
             return ST_NOMEM;

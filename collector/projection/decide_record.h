@@ -4,7 +4,8 @@
  * Made by the `decide` command and by the server after a projection; served by the API.
  *
  * Refuses: calling noise a change that matters. Volume, bill and the like must have moved
- * by a tenth since the last record; what is declared, decided or judged only differ.
+ * by a tenth since the last record, and by more than next to nothing; what is declared,
+ * decided or judged need only differ.
  */
 #ifndef BREAKEVEN_PROJECTION_DECIDE_RECORD_H
 #define BREAKEVEN_PROJECTION_DECIDE_RECORD_H

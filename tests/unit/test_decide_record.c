@@ -146,6 +146,38 @@ static void noise_is_shown_and_not_kept(void **state)
     assert_true(decision_record_matters(&f->rec));
 }
 
+/* A tenth of next to nothing is noise; one way and the other of each bound. */
+static void small_numbers(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *was, *is;
+        bool matters;
+    } rows[] = {
+        { "\"crossing_p12\":0.0025", "\"crossing_p12\":0.004", false },
+        { "\"crossing_p12\":0.30", "\"crossing_p12\":0.45", true },
+        { "\"crossing_months50\":3", "\"crossing_months50\":3.9", false },
+        { "\"crossing_months50\":3", "\"crossing_months50\":4", true },
+        { "\"crossing_months50\":null", "\"crossing_months50\":11.9", true },
+        { "\"saving12\":-40", "\"saving12\":59", false },
+        { "\"saving12\":-40", "\"saving12\":60", true },
+        { "\"saving12\":50000", "\"saving12\":51000", false },
+        { "\"calls_per_day\":0", "\"calls_per_day\":1", true },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char before[100], after[100];
+        struct decision_changes c;
+        int n = snprintf(before, sizeof before, "{\"projection\":{%s}}", rows[i].was);
+        int m = snprintf(after, sizeof after, "{\"projection\":{%s}}", rows[i].is);
+        assert_int_equal(decision_compare(slice_of(before, (size_t)n),
+                                          slice_of(after, (size_t)m), &f->a, &c),
+                         ST_OK);
+        CHECK(c.n == 1 && c.material == rows[i].matters, "%s -> %s", rows[i].was,
+              rows[i].is);
+    }
+}
+
 static void changes_in_words(void **state)
 {
     struct fixture *f = *state;
@@ -203,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_first_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(noise_is_shown_and_not_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_in_words, setup, teardown),
         cmocka_unit_test_setup_teardown(only_versions_do_not_matter, setup, teardown),
     };
