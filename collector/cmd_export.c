@@ -2,8 +2,10 @@
 #include "collector/api.h"
 #include "collector/command.h"
 #include "collector/export.h"
+#include "common/json.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 const char cmd_export_usage[] =
@@ -36,6 +38,19 @@ static size_t make_params(const struct asked *o, struct api_param *p)
         n++;
     }
     return n;
+}
+
+/* An answer of the API, {"error":"…"}, as a message. */
+static void print_refusal(struct slice body)
+{
+    struct json j;
+    struct slice text = body;
+    json_init(&j, JSON_ONE);
+    json_feed(&j, body);
+    if (json_next(&j, &text) != JSON_OBJECT || json_next(&j, &text) != JSON_KEY ||
+        json_next(&j, &text) != JSON_STRING)
+        text = body;
+    fprintf(stderr, "breakeven-collector: export: %.*s\n", SLICE_FMT(text));
 }
 
 static enum status write_usage(const struct config *cf, const struct store_query *q,
@@ -82,7 +97,7 @@ int cmd_export(int argc, char **argv)
     struct store_query q;
     int words, rc = 0;
     if (!command_options(argc, argv, options, sizeof options / sizeof *options, &words) ||
-        words || (o.csv && o.json)) {
+        words || (o.csv && o.json) || (o.filter && !strchr(o.filter, '='))) {
         fputs(cmd_export_usage, stderr);
         return 2;
     }
@@ -94,7 +109,7 @@ int cmd_export(int argc, char **argv)
         .param = param, .params = make_params(&o, param), .now_s = time(NULL), .arena = &a
     };
     if (!api_query(&request, STORE_DAY, &q, &reply)) {
-        fprintf(stderr, "breakeven-collector: export: %s\n", buf_cstr(&reply.body));
+        print_refusal(buf_slice(&reply.body));
         rc = 2;
     } else {
         enum status st = write_usage(&cf, &q, o.csv ? EXPORT_CSV : EXPORT_JSON, &a, &why);

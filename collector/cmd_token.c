@@ -26,6 +26,11 @@ static int add(const char *dir, const char *name, const char *scopes, const char
     unsigned bits;
     struct buf secret = { 0 };
     if (!name || !auth_scopes_parse(slice_str(scopes ? scopes : "ingest"), &bits)) {
+        if (name)
+            fprintf(stderr, "token: found '%s' as scopes, allowed ingest, read, admin\n",
+                    scopes);
+        else
+            fputs("token: add needs --name\n", stderr);
         fputs(cmd_token_usage, stderr);
         return 2;
     }

@@ -16,6 +16,7 @@ static const struct command_option *find(const struct command_option *o, size_t 
 bool command_options(int argc, char **argv, const struct command_option *o, size_t n,
                      int *words)
 {
+    uint32_t seen = 0;
     *words = 0;
     for (int i = 1; i < argc; i++) {
         struct slice arg = slice_str(argv[i]), name, value;
@@ -31,6 +32,12 @@ bool command_options(int argc, char **argv, const struct command_option *o, size
             fprintf(stderr, "%s: unknown option --%.*s\n", argv[0], SLICE_FMT(name));
             return false;
         }
+        uint32_t bit = UINT32_C(1) << (hit - o);
+        if (seen & bit && !hit->flag) { /* taking the last one would be a silent choice */
+            fprintf(stderr, "%s: --%s is given twice\n", argv[0], hit->name);
+            return false;
+        }
+        seen |= bit;
         if (hit->flag) {
             *hit->flag = true;
         } else if (glued) {

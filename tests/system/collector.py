@@ -316,6 +316,16 @@ class Life(Case):
             self.assertEqual(r.returncode, 2)
             self.assertIn("collector.yaml:3: ", r.stderr)
 
+    def test_wrong_usage(self):
+        for args, word in [
+                (["export", "--filter", "app=a", "--filter", "model=b"], "--filter is given twice"),
+                (["export", "--filter", "model"], "usage: "),
+                (["export", "--grain", "year"], "export: grain is total, hour"),
+                (["token", "add", "--name", "x", "--scopes", "all"], "found 'all' as scopes")]:
+            r = self.c.command(*args, check=False)
+            self.assertEqual(r.returncode, 2, args)
+            self.assertIn(word, r.stderr)
+
     def test_a_store_that_is_not_ours(self):
         self.c.stop()
         path = os.path.join(self.c.data_dir, "breakeven.db")
