@@ -1,0 +1,170 @@
+/* agent/conn: what the layer above hears of a connection in clear, in TLS, in the dark.
+ */
+#include "tls_world.h"
+
+#include "agent/conn.h"
+#include "agent/keylog.h"
+
+struct above {
+    struct buf log; /* "open TLSv1.3|<text>^gap^close^end" ... */
+    bool refuse;
+    char sni[TLS_SNI_BYTES];
+    uint64_t dark;
+};
+
+static void on_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
+{
+    struct above *a = arg;
+    (void)ts_ns;
+    buf_addc(&a->log, d == STREAM_UP ? '>' : '<');
+    buf_add(&a->log, bytes);
+}
+
+static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
+{
+    (void)ts_ns;
+    buf_addf(&((struct above *)arg)->log, "%cgap%d", d == STREAM_UP ? '>' : '<',
+             (int)bytes);
+}
+
+static void on_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
+{
+    (void)ts_ns;
+    buf_addf(&((struct above *)arg)->log, "%c%s", d == STREAM_UP ? '>' : '<',
+             reset ? "reset" : "close");
+}
+
+static void *on_open(void *arg, const struct flow_info *flow, const char *tls,
+                     struct stream_sink *sink)
+{
+    struct above *a = arg;
+    assert_int_equal(flow->client.port, 1234);
+    buf_addf(&a->log, "open %s|", tls ? tls : "clear");
+    *sink = (struct stream_sink){ a, on_data, on_gap, on_close };
+    return a->refuse ? NULL : a;
+}
+
+static void on_end(void *arg, void *state, const struct flow_info *flow,
+                   const struct tls_info *info)
+{
+    struct above *a = arg;
+    assert_true(state == a || state == NULL);
+    assert_int_equal(flow->client.port, 1234);
+    buf_addf(&a->log, "|end%s", state ? "" : " unopened");
+    if (info) {
+        snprintf(a->sni, sizeof a->sni, "%s", info->sni);
+        a->dark = info->dark_bytes[0] + info->dark_bytes[1];
+    }
+}
+
+struct setting {
+    struct above above;
+    struct conn_env env;
+    struct flow_events events;
+    struct stream_sink sink;
+};
+
+static void setting_open(struct setting *s)
+{
+    memset(s, 0, sizeof *s);
+    s->env.secrets = secrets_new(4, 1);
+    s->env.upper = (struct conn_upper){ &s->above, on_open, on_end };
+    s->events = conn_events(&s->env);
+    struct flow_info flow = { .client.port = 1234, .server.port = 443 };
+    assert_true(s->events.open(s->events.arg, &flow, &s->sink));
+}
+
+static const char *setting_end(struct setting *s)
+{
+    s->sink.close(s->sink.arg, STREAM_UP, 9, false);
+    s->sink.close(s->sink.arg, STREAM_DOWN, 9, true);
+    s->events.end(s->events.arg, &s->sink, FLOW_CLOSED);
+    return buf_cstr(&s->above.log);
+}
+
+static void setting_release(struct setting *s)
+{
+    secrets_free(s->env.secrets);
+    buf_release(&s->above.log);
+}
+
+static void test_clear(void **state)
+{
+    (void)state;
+    struct setting s;
+    setting_open(&s);
+    s.sink.data(s.sink.arg, STREAM_UP, 1, SLICE("GET"));
+    s.sink.gap(s.sink.arg, STREAM_DOWN, 2, 7);
+    s.sink.data(s.sink.arg, STREAM_DOWN, 3, SLICE("\x16"));
+    assert_string_equal(setting_end(&s), "open clear|>GET<gap7<\x16>close<reset|end");
+    assert_int_equal(s.env.stats.clear, 1);
+    setting_release(&s);
+
+    setting_open(&s); /* joined: a gap before the first bytes */
+    s.sink.gap(s.sink.arg, STREAM_UP, 1, 0);
+    s.sink.close(s.sink.arg, STREAM_UP, 2, false);
+    s.sink.data(s.sink.arg, STREAM_DOWN, 3, SLICE("HTTP"));
+    s.sink.close(s.sink.arg, STREAM_DOWN, 4, true);
+    s.events.end(s.events.arg, &s.sink, FLOW_CLOSED);
+    assert_string_equal(buf_cstr(&s.above.log), "open clear|>gap0>close<HTTP<reset|end");
+    setting_release(&s);
+
+    setting_open(&s); /* nothing in it */
+    assert_string_equal(setting_end(&s), "");
+    setting_release(&s);
+
+    setting_open(&s);
+    s.above.refuse = true;
+    s.sink.data(s.sink.arg, STREAM_UP, 1, SLICE("GET"));
+    s.sink.data(s.sink.arg, STREAM_UP, 1, SLICE("GET"));
+    assert_string_equal(setting_end(&s), "open clear|");
+    assert_int_equal(s.env.stats.refused, 1);
+    setting_release(&s);
+}
+
+static void test_tls(void **state)
+{
+    (void)state;
+    static const struct tls_case c = { "1.3", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256",
+                                       .rsa = false };
+    struct tls_world w;
+    world_open(&w, &c);
+    world_connect(&w);
+    world_say(&w, STREAM_UP, 5, 'a');
+    world_say(&w, STREAM_DOWN, 5, 'A');
+    world_disconnect(&w);
+    for (int way = 0; way < 3; way++) { /* secrets at once, late, never */
+        struct setting s;
+        struct keylog k;
+        setting_open(&s);
+        keylog_init(&k, s.env.secrets);
+        if (way == 0)
+            keylog_feed(&k, buf_slice(&w.keys));
+        for (size_t i = 0; i < w.parts; i++)
+            s.sink.data(s.sink.arg, w.part[i].d, (int64_t)i,
+                        slice_of(w.wire.p + w.part[i].at, w.part[i].n));
+        if (way == 1)
+            keylog_feed(&k, buf_slice(&w.keys));
+        conn_poll(&s.sink);
+        keylog_finish(&k);
+        assert_string_equal(setting_end(&s),
+                            way == 2 ? "|end unopened"
+                                     : "open TLSv1.3|>abcde<ABCDE>close<reset|end");
+        assert_string_equal(s.above.sni, "api.example.com");
+        assert_true((s.above.dark > 0) == (way == 2));
+        assert_int_equal(s.env.stats.tls, 1);
+        assert_int_equal(s.env.stats.dark, way == 2);
+        assert_int_equal(s.env.stats.dark_bytes, s.above.dark);
+        setting_release(&s);
+    }
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clear),
+        cmocka_unit_test(test_tls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
