@@ -74,6 +74,12 @@ enum status server_exposure(const struct config *cf, bool tokens, struct buf *wh
     uint16_t port;
     if (config_listen(cf->listen, host, &port) != ST_OK)
         return ST_BAD;
+    const char *const pem[] = { cf->tls.cert, cf->tls.key };
+    for (size_t i = 0; i < 2; i++)
+        if (*pem[i] && access(pem[i], R_OK) != 0) {
+            buf_addf(why, "tls: %s: %s", pem[i], strerror(errno));
+            return ST_DENIED;
+        }
     if (config_loopback(host) || cf->insecure)
         return ST_OK;
     if (!*cf->tls.cert)

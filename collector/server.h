@@ -24,7 +24,8 @@ enum status server_start(const struct collector *c, struct auth *auth,
 /*
  * May a server listen where `cf` says? Beyond loopback without TLS tokens would cross the
  * net in the clear, without an active token nobody would be asked for one: ST_DENIED with
- * a sentence in `why`, unless the configuration says `insecure`.
+ * a sentence in `why`, unless the configuration says `insecure`. The same for TLS files
+ * that cannot be read.
  */
 enum status server_exposure(const struct config *cf, bool tokens, struct buf *why);
 
