@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/logrule.h"
+#include "agent/scan_capture.h"
 #include "agent/scan_out.h"
 #include "agent/unpack.h"
 #include "common/arena.h"
@@ -46,6 +47,8 @@ struct scan {
     struct price_book *book;
     struct tally *tally;
     struct logline *logline; /* of the file in hand */
+    struct scan_capture *capture;
+    const struct http_origin *origin; /* of the call in hand, when captured */
     const char *path;
     struct buf out;
     bool out_failed;
@@ -147,6 +150,7 @@ static void print_call(struct scan *s, const struct usage *u, enum dedup_verdict
     struct scan_call call = { .u = u,
                               .verdict = verdict,
                               .cost = priceable ? &cost : NULL,
+                              .origin = s->origin,
                               .file = slice_str(s->path),
                               .line = logline_record_number(s->logline) };
     scan_out_call(&call, &s->out);
@@ -179,6 +183,15 @@ static void on_record(void *arg, const struct usage *judged)
         print_call(s, &u, verdict);
 }
 
+static void on_captured(void *arg, const struct usage *u, const struct http_origin *o)
+{
+    struct scan *s = arg;
+    s->report.log.records += u->accounting != ACCOUNTING_NONE;
+    s->origin = o;
+    on_record(s, u);
+    s->origin = NULL;
+}
+
 static void on_line(void *arg, const struct line *line)
 {
     struct scan *s = arg;
@@ -201,7 +214,22 @@ static void add_stats(struct scan *s)
     to->time_guessed += from->time_guessed;
 }
 
-/* Read all of `u` through lines and logline. */
+/* A capture that begins with the bytes `first`. */
+static void scan_packets(struct scan *s, struct unpack *u, struct slice first)
+{
+    struct buf why = { 0 };
+    if (!s->capture)
+        s->report.capture = s->capture = scan_capture_new(s->x, on_captured, s);
+    if (!s->capture)
+        unreadable(s, "out of memory");
+    else if (scan_capture_read(s->capture, first, u, &why) != ST_OK)
+        unreadable(s, buf_cstr(&why));
+    else if (scan_capture_torn(s->capture))
+        problem(s, "the capture ends inside a packet; the packets before it are counted");
+    buf_release(&why);
+}
+
+/* Read all of `u` through lines and logline, or through capture. */
 static void scan_bytes(struct scan *s, struct unpack *u)
 {
     const char *reason = NULL;
@@ -214,6 +242,10 @@ static void scan_bytes(struct scan *s, struct unpack *u)
         st = unpack_read(u, p, room < LINES_BLOCK ? room : LINES_BLOCK, &n);
         if (st != ST_OK)
             break;
+        if (first && capture_is(slice_of(p, n))) {
+            scan_packets(s, u, slice_of(p, n));
+            return;
+        }
         if (first)
             lines_set_need(s->lines, logline_sniff(s->logline, slice_of(p, n), &reason));
         first = false;
@@ -383,10 +415,10 @@ static void help(FILE *to)
 {
     fputs("usage: breakeven-agent scan [options] PATH...\n"
           "\n"
-          "Counts the LLM calls in log files: calls, tokens and cost by day and model.\n"
-          "PATH is a file, a folder (all files below it) or - for standard input; gzip "
-          "and\n"
-          "zstd are unpacked. Nothing is stored, nothing leaves this machine.\n"
+          "Counts the LLM calls in logs and captures (pcap, pcapng): calls, tokens\n"
+          "and cost by day and model. PATH is a file, a folder (all files below it)\n"
+          "or - for standard input; gzip and zstd are unpacked. Nothing is stored,\n"
+          "nothing leaves this machine.\n"
           "\n"
           "Output (a table without these):\n"
           "  --json            one JSON object: rows, totals, what was read and skipped\n"
@@ -626,6 +658,7 @@ static int open_scan(struct scan *s)
 
 static void close_scan(struct scan *s)
 {
+    scan_capture_free(s->capture);
     extract_free(s->x);
     lines_free(s->lines);
     tally_free(s->tally);

@@ -1,6 +1,8 @@
 /* The output of `scan`: see scan_out.h. */
 #include "agent/scan_out.h"
 
+#include "agent/scan_capture.h"
+
 #include "common/instant.h"
 #include "common/json.h"
 
@@ -148,6 +150,28 @@ static void name_fields(struct json_out *o, const struct usage *u)
     text_field(o, "outcome", slice_str(usage_outcome_name(u->outcome)));
 }
 
+/* A number that is negative when it is not known. */
+static void known_field(struct json_out *o, const char *key, int64_t v)
+{
+    json_key(o, key);
+    if (v < 0)
+        json_null(o);
+    else
+        json_i64(o, v);
+}
+
+static void origin_fields(struct json_out *o, const struct http_origin *from,
+                          const struct usage *u)
+{
+    text_field(o, "client", from->client);
+    text_field(o, "server", from->server);
+    known_field(o, "stream", from->stream);
+    text_field(o, "tls", slice_str(from->tls));
+    known_field(o, "ttfb_us", u->ttfb_us);
+    known_field(o, "ttft_us", u->ttft_us);
+    known_field(o, "total_us", u->total_us);
+}
+
 void scan_out_call(const struct scan_call *c, struct buf *out)
 {
     struct json_out o = { .b = out };
@@ -175,7 +199,12 @@ void scan_out_call(const struct scan_call *c, struct buf *out)
     cost_fields(&o, c->cost);
     text_field(&o, "file", c->file);
     json_key(&o, "line");
-    json_u64(&o, c->line);
+    if (c->origin)
+        json_null(&o);
+    else
+        json_u64(&o, c->line);
+    if (c->origin)
+        origin_fields(&o, c->origin, u);
     if (c->verdict != DEDUP_NEW)
         text_field(&o, "repeat",
                    c->verdict == DEDUP_GROWN ? SLICE("grown") : SLICE("again"));
@@ -378,6 +407,8 @@ void scan_out_notes(struct tally *t, const struct scan_report *r,
     note(&read, r->lines.lines, "line", "lines");
     note(&read, r->log.records, "record", "records");
     note_end(&read);
+    if (r->capture)
+        scan_capture_notes(r->capture, out);
     if (r->log.records == 0)
         buf_adds(out, "No record of an LLM call was found.\n");
     struct note other = { out, "Also seen", false };
@@ -515,6 +546,13 @@ void scan_out_json(struct tally *t, const struct scan_report *r,
     sum_fields(&o, &total);
     json_close(&o, '}');
     json_report(&o, r);
+    if (r->capture) {
+        struct buf capture = { 0 };
+        scan_capture_json(r->capture, &capture);
+        json_key(&o, "capture");
+        json_raw(&o, buf_slice(&capture));
+        buf_release(&capture);
+    }
     json_key(&o, "problems");
     json_open(&o, '[');
     for (size_t i = 0; i < n; i++) {

@@ -11,6 +11,9 @@
 #include "agent/logline.h"
 #include "agent/tally.h"
 
+struct http_origin;
+struct scan_capture;
+
 /* What happened beside the totals. */
 struct scan_report {
     uint64_t files, bytes; /* read; bytes are decompressed ones */
@@ -20,8 +23,9 @@ struct scan_report {
     uint64_t
         accountings[ACCOUNTING_ERROR + 1]; /* records by accounting, repeats left out */
     uint64_t again, grown, forgotten;
-    uint64_t outside; /* records before --from or after --to */
-    uint64_t lost;    /* out of memory */
+    uint64_t outside;                   /* records before --from or after --to */
+    uint64_t lost;                      /* out of memory */
+    const struct scan_capture *capture; /* NULL: no capture was read */
 };
 
 /* A file that gave nothing, or not all; kept for the end of the report. */
@@ -33,7 +37,8 @@ struct scan_problem {
 struct scan_call {
     const struct usage *u;
     enum dedup_verdict verdict;
-    const struct price_cost *cost; /* NULL: no usage, so no cost */
+    const struct price_cost *cost;    /* NULL: no usage, so no cost */
+    const struct http_origin *origin; /* NULL: from a log, at `line` */
     struct slice file;
     uint64_t line;
 };

@@ -1,0 +1,164 @@
+/* Captures in scan: see scan_capture.h. */
+#include "agent/scan_capture.h"
+
+#include <stdlib.h>
+
+#include "common/json.h"
+
+struct scan_capture {
+    struct capture *capture;
+    struct http_shared http;
+    uint64_t files;
+};
+
+/* --- connections ----------------------------------------------------------------------
+ */
+
+static bool open_flow(void *arg, const struct flow_info *info, struct stream_sink *sink)
+{
+    struct scan_capture *c = arg;
+    char client[ENDPOINT_TEXT], server[ENDPOINT_TEXT];
+    struct http_options o = { .shared = &c->http,
+                              .client = slice_str(endpoint_text(&info->client, client)),
+                              .server = slice_str(endpoint_text(&info->server, server)),
+                              .server_port = info->server.port };
+    struct http *h = http_new(&o);
+    if (!h)
+        return false;
+    http_sink(h, sink);
+    return true;
+}
+
+static void end_flow(void *arg, struct stream_sink *sink, enum flow_end why)
+{
+    (void)arg, (void)why;
+    http_free(sink->arg);
+}
+
+struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, void *arg)
+{
+    struct scan_capture *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    struct flow_limits limits = flow_limits_default();
+    struct flow_events events = { c, open_flow, end_flow };
+    c->http = (struct http_shared){
+        .extract = x, .emit = emit, .arg = arg, .limits = HTTP_LIMITS
+    };
+    c->capture = capture_new(&limits, &events, NULL);
+    if (c->capture)
+        return c;
+    free(c);
+    return NULL;
+}
+
+void scan_capture_free(struct scan_capture *c)
+{
+    if (!c)
+        return;
+    capture_free(c->capture);
+    free(c);
+}
+
+enum status scan_capture_read(struct scan_capture *c, struct slice first,
+                              struct unpack *u, struct buf *why)
+{
+    c->files++;
+    return capture_read(c->capture, first, u, why);
+}
+
+bool scan_capture_torn(const struct scan_capture *c)
+{
+    return capture_stats(c->capture)->torn;
+}
+
+/* --- what was counted -----------------------------------------------------------------
+ */
+
+struct count {
+    const char *name, *text; /* the key in JSON; after the number in the table */
+    uint64_t n;
+    bool loss; /* part of the line of what was not read */
+};
+
+enum { COUNTS = 21 };
+
+static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
+{
+    const struct capture_stats *cs = capture_stats(c->capture);
+    const struct fragment_stats *gs = capture_fragments(c->capture);
+    const struct flow_stats *fs = flow_table_stats(capture_flows(c->capture));
+    const struct reassembly_stats *rs = flow_table_reassembly(capture_flows(c->capture));
+    const uint64_t *http = c->http.count;
+    const struct count all[COUNTS] = {
+        { "packets", "packets", cs->packets, false },
+        { "bytes", "bytes", cs->bytes, false },
+        { "flows", "connections", fs->flows, false },
+        { "exchanges", "HTTP exchanges", http[HTTP_exchanges], false },
+        { "not_tcp", "packets of other protocols", cs->kinds[PACKET_OTHER], true },
+        { "cut_headers", "packets without whole headers", cs->kinds[PACKET_CUT], true },
+        { "malformed", "malformed packets", cs->kinds[PACKET_BAD], true },
+        { "cut_segments", "segments cut by the snap length", cs->cut, true },
+        { "fragments_dropped", "IP fragments dropped", gs->dropped, true },
+        { "fragments_unfinished", "datagrams with a fragment missing", gs->unfinished,
+          true },
+        { "gaps", "gaps", rs->gaps, true },
+        { "gap_bytes", "bytes in gaps", rs->gap_bytes, true },
+        { "refused_segments", "segments behind the end of their connection", rs->refused,
+          true },
+        { "evicted", "connections ended for want of room", fs->ended[FLOW_EVICTED],
+          true },
+        { "no_memory", "segments and pieces for lack of memory",
+          cs->unstored + fs->unwanted, true },
+        { "joined", "directions joined in the middle", rs->joined, true },
+        { "spoiled", "exchanges with lost bytes", http[HTTP_spoiled], true },
+        { "unmatched", "replies without their request", http[HTTP_unmatched], true },
+        { "over_limit", "exchanges over a limit", http[HTTP_over_limit], true },
+        { "bad_coding", "bodies that do not decode",
+          http[HTTP_bad_coding] + http[HTTP_bomb], true },
+        { "not_http", "connections without HTTP", http[HTTP_not_http], true },
+    };
+    memcpy(at, all, sizeof all);
+    return COUNTS;
+}
+
+static void line(const char *label, const struct count *at, size_t n, bool loss,
+                 struct buf *out)
+{
+    bool begun = false;
+    for (size_t i = 0; i < n; i++) {
+        if (at[i].loss != loss || at[i].n == 0)
+            continue;
+        if (begun)
+            buf_adds(out, ", ");
+        else
+            buf_addf(out, "%-10s ", label);
+        buf_addf(out, "%llu %s", (unsigned long long)at[i].n, at[i].text);
+        begun = true;
+    }
+    if (begun)
+        buf_addc(out, '\n');
+}
+
+void scan_capture_notes(const struct scan_capture *c, struct buf *out)
+{
+    struct count at[COUNTS];
+    size_t n = counts(c, at);
+    if (!c->files)
+        return;
+    line("Captured", at, n, false, out);
+    line("Not read", at, n, true, out);
+}
+
+void scan_capture_json(const struct scan_capture *c, struct buf *out)
+{
+    struct json_out o = { .b = out };
+    struct count at[COUNTS];
+    size_t n = counts(c, at);
+    json_open(&o, '{');
+    for (size_t i = 0; i < n; i++) {
+        json_key(&o, at[i].name);
+        json_u64(&o, at[i].n);
+    }
+    json_close(&o, '}');
+}

@@ -1,0 +1,29 @@
+/*
+ * The captures that `scan` meets: file -> packets -> connections -> HTTP -> judged calls.
+ * Wires source_capture to http; holds what both counted. Fed by scan.
+ */
+#ifndef BREAKEVEN_SCAN_CAPTURE_H
+#define BREAKEVEN_SCAN_CAPTURE_H
+
+#include "agent/http.h"
+#include "agent/source_capture.h"
+
+struct scan_capture;
+
+/* `x` is borrowed; `emit` gets every judged call. NULL: out of memory. */
+struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, void *arg);
+void scan_capture_free(struct scan_capture *c);
+
+/* capture_read of one file. */
+enum status scan_capture_read(struct scan_capture *c, struct slice first,
+                              struct unpack *u, struct buf *why);
+
+/* Did the file just read end inside a packet? */
+bool scan_capture_torn(const struct scan_capture *c);
+
+/* Lines of the report below the table; nothing when no capture was read. */
+void scan_capture_notes(const struct scan_capture *c, struct buf *out);
+/* The same as one JSON object. */
+void scan_capture_json(const struct scan_capture *c, struct buf *out);
+
+#endif

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""scan on captures made here: containers, link headers, damage. usage: scan_pcap.py AGENT"""
+import gzip
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+AGENT = sys.argv[1]
+BODY = json.dumps({"id": "chatcmpl-123456789012345678901234", "object": "chat.completion",
+                   "created": 1790000000, "model": "gpt-4o-mini",
+                   "choices": [{"index": 0, "finish_reason": "stop", "message":
+                                {"role": "assistant", "content": "CANARY-REPLY"}}],
+                   "usage": {"prompt_tokens": 11, "completion_tokens": 7,
+                             "total_tokens": 18}}).encode()
+ASK = json.dumps({"model": "gpt-4o-mini", "messages":
+                  [{"role": "user", "content": "CANARY-PROMPT"}]}).encode()
+REQUEST = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
+           b"Authorization: Bearer CANARY-KEY\r\nContent-Type: application/json\r\n"
+           b"Content-Length: %d\r\n\r\n" % len(ASK)) + ASK
+REPLY = (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+         b"Content-Length: %d\r\n\r\n" % len(BODY)) + BODY
+ETHERNET = bytes(12) + b"\x08\0"
+NS = 1790000000 * 10**9
+
+
+def tcp(up, seq, ack, flags, payload=b""):
+    ports = (40000, 80) if up else (80, 40000)
+    hosts = (b"\xc0\0\2\1", b"\xc0\0\2\2") if up else (b"\xc0\0\2\2", b"\xc0\0\2\1")
+    return (struct.pack(">BBHHHBBH", 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0)
+            + b"".join(hosts)
+            + struct.pack(">HHIIBBHHH", *ports, seq, ack, 0x50, flags, 65535, 0, 0)
+            + payload)
+
+
+def packets(step):
+    out = [tcp(True, 99, 0, 2), tcp(False, 499, 100, 18), tcp(True, 100, 500, 16)]
+    for at in range(0, len(REQUEST), step):
+        out.append(tcp(True, 100 + at, 500, 24, REQUEST[at:at + step]))
+    end = 100 + len(REQUEST)
+    for at in range(0, len(REPLY), step):
+        out.append(tcp(False, 500 + at, end, 24, REPLY[at:at + step]))
+    out.append(tcp(True, end, 500 + len(REPLY), 17))
+    out.append(tcp(False, 500 + len(REPLY), end + 1, 17))
+    return out
+
+
+def pcap(order="<", nano=False, dlt=1, link=ETHERNET, snap=65536, step=100):
+    out = struct.pack(order + "IHHIIII", 0xa1b23c4d if nano else 0xa1b2c3d4, 2, 4, 0, 0,
+                      snap, dlt)
+    for i, ip in enumerate(packets(step)):
+        frame = link + ip
+        ns = i * 1000000
+        out += struct.pack(order + "IIII", NS // 10**9, ns if nano else ns // 1000,
+                           len(frame[:snap]), len(frame)) + frame[:snap]
+    return out
+
+
+def block(kind, body):
+    body += bytes(-len(body) % 4)
+    n = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + n + body + n
+
+
+def pcapng():
+    out = block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1))
+    out += block(1, struct.pack("<HHI", 1, 0, 0))
+    for i, ip in enumerate(packets(100)):
+        frame = ETHERNET + ip
+        us = NS // 1000 + i * 1000
+        out += block(6, struct.pack("<IIIII", 0, us >> 32, us & 0xffffffff, len(frame),
+                                    len(frame)) + frame)
+    return out
+
+
+def scan(path, *options, data=None):
+    run = subprocess.run([AGENT, "scan", *options, path], input=data, capture_output=True,
+                         check=False)
+    for secret in (b"CANARY", b"Bearer"):
+        assert secret not in run.stdout + run.stderr, "content shows"
+    return run
+
+
+def one_call(run, name):
+    assert run.returncode == 0, (name, run.stderr)
+    calls = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(calls) == 1, (name, calls)
+    return calls[0]
+
+
+def check_whole(call, name):
+    want = {"input": 11, "output": 7, "quality": "exact", "provider": "openai",
+            "client": "192.0.2.1:40000", "server": "192.0.2.2:80", "stream": None,
+            "tls": None, "line": None, "model": "gpt-4o-mini"}
+    for key, value in want.items():
+        assert call[key] == value, (name, key, call)
+    assert 0 < call["ttfb_us"] <= call["total_us"], (name, call)
+
+
+def main():
+    cooked = b"\0\0\0\1\0\6\1\2\3\4\5\6\0\0\x08\0"
+    files = {"little.pcap": pcap(), "big.pcap": pcap(">"), "nano.pcap": pcap("<", True),
+             "cooked.pcap": pcap(dlt=113, link=cooked), "raw.pcap": pcap(dlt=101, link=b""),
+             "null.pcap": pcap(dlt=0, link=b"\2\0\0\0"), "ng.pcapng": pcapng(),
+             "packed.pcap.gz": gzip.compress(pcap())}
+    with tempfile.TemporaryDirectory() as tmp:
+        for name, data in files.items():
+            path = os.path.join(tmp, name)
+            with open(path, "wb") as f:
+                f.write(data)
+            check_whole(one_call(scan(path, "--calls"), name), name)
+        # one call, however many captures of it lie in a folder
+        table = json.loads(scan(tmp, "--json").stdout)
+        assert table["totals"]["calls"] == 1, table["totals"]
+        assert table["capture"]["flows"] == len(files), table["capture"]
+        assert "Captured" in scan(tmp).stdout.decode()
+        for data in (pcap(), gzip.compress(pcapng())):
+            check_whole(one_call(scan("-", "--calls", data=data), "stdin"), "stdin")
+        # what the snap length cut is lost, and no number is made up for it
+        assert len(REPLY) > len(REQUEST)
+        short = pcap(snap=54 + len(REQUEST), step=1400)
+        cut = one_call(scan("-", "--calls", data=short), "cut")
+        assert cut["quality"] != "exact" and cut["output"] is None, cut
+        # still being written: what is whole is read, and the end is mentioned
+        run = scan("-", data=pcap()[:-30])
+        assert run.returncode == 0 and b"ends inside a packet" in run.stdout, run
+        for data, why in ((pcap(dlt=147), b"link type"),
+                          (gzip.compress(pcap())[:-40], b"too early"),
+                          (pcap()[:10], b"")):
+            run = scan("-", data=data)
+            assert run.returncode == 1 and why in run.stdout, run
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
