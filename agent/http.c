@@ -2,10 +2,11 @@
 #include "agent/http.h"
 
 #include "agent/http_one.h"
+#include "agent/http_two.h"
 
 #include <stdlib.h>
 
-enum mode { UNDECIDED, ONE, OPAQUE };
+enum mode { UNDECIDED, ONE, TWO, OPAQUE };
 
 enum { PEER = 64 };
 
@@ -16,8 +17,9 @@ struct http {
     struct http_conn conn;
     char client[PEER], server[PEER];
     enum mode mode;
-    size_t matched; /* bytes of the preface seen */
+    size_t matched; /* bytes of the client's preface seen */
     struct http_one *one;
+    struct http_two *two;
     int64_t now_ns;
 };
 
@@ -61,6 +63,7 @@ void http_free(struct http *h)
     if (h->one && !http_one_spoken(h->one))
         h->conn.shared->count[HTTP_not_http]++;
     http_one_free(h->one, h->now_ns);
+    http_two_free(h->two, h->now_ns);
     free(h);
 }
 
@@ -72,14 +75,39 @@ static void become_one(struct http *h)
         h->conn.shared->count[HTTP_over_limit]++;
 }
 
+static void become_two(struct http *h, struct http_call *first)
+{
+    h->two = http_two_new(&h->conn, first);
+    h->mode = h->two ? TWO : OPAQUE;
+    h->conn.shared->count[h->two ? HTTP_http2 : HTTP_over_limit]++;
+}
+
+/* The client's side of HTTP/2 begins with the preface; what differs is no HTTP/2. */
+static void two_data(struct http *h, enum stream_dir d, int64_t ts_ns, struct slice bytes)
+{
+    while (d == STREAM_UP && bytes.n && h->matched < PREFACE &&
+           bytes.p[0] == preface[h->matched]) {
+        h->matched++;
+        bytes = slice_from(bytes, 1);
+    }
+    if (bytes.n && !http_two_data(h->two, d, ts_ns, bytes))
+        h->mode = OPAQUE;
+}
+
 static void one_data(struct http *h, enum stream_dir d, int64_t ts_ns, struct slice bytes)
 {
     enum http_next next;
     if (h->mode != ONE)
         return;
-    http_one_data(h->one, d, ts_ns, bytes, &next);
-    if (next != HTTP_STAYS)
+    size_t n = http_one_data(h->one, d, ts_ns, bytes, &next);
+    if (next == HTTP_BECOMES_OPAQUE)
         h->mode = OPAQUE;
+    if (next != HTTP_BECOMES_TWO)
+        return;
+    h->matched = 0;
+    become_two(h, http_one_take(h->one));
+    if (h->mode == TWO)
+        two_data(h, d, ts_ns, slice_from(bytes, n));
 }
 
 /* What was held back for being the beginning of a preface is none. */
@@ -97,13 +125,18 @@ static void sniff(struct http *h, enum stream_dir d, int64_t ts_ns, struct slice
         h->matched++;
         n++;
     }
-    if (h->matched == PREFACE) {
-        h->conn.shared->count[HTTP_http2]++;
-        h->mode = OPAQUE;
-    } else if (n < bytes.n) {
+    /* A server may speak first, but only HTTP/2 does so with SETTINGS (RFC 9113, 3.4). */
+    bool settings = d == STREAM_DOWN && !h->matched && bytes.n > 3 && !bytes.p[0] &&
+                    !bytes.p[1] && bytes.p[3] == 4;
+    if (h->matched == PREFACE || settings)
+        become_two(h, NULL);
+    else if (n < bytes.n)
         decide_one(h, ts_ns);
-        one_data(h, d, ts_ns, slice_from(bytes, n));
-    }
+    bytes = slice_from(bytes, n);
+    if (h->mode == TWO)
+        two_data(h, d, ts_ns, bytes);
+    else
+        one_data(h, d, ts_ns, bytes);
 }
 
 static void on_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
@@ -112,6 +145,8 @@ static void on_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice by
     h->now_ns = ts_ns;
     if (h->mode == UNDECIDED)
         sniff(h, d, ts_ns, bytes);
+    else if (h->mode == TWO)
+        two_data(h, d, ts_ns, bytes);
     else
         one_data(h, d, ts_ns, bytes);
 }
@@ -124,6 +159,8 @@ static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
         decide_one(h, ts_ns);
     if (h->mode == ONE)
         http_one_gap(h->one, d, ts_ns, bytes);
+    else if (h->mode == TWO && !http_two_gap(h->two, d, ts_ns, bytes))
+        h->mode = OPAQUE;
 }
 
 static void on_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
@@ -132,6 +169,11 @@ static void on_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
     h->now_ns = ts_ns;
     if (h->mode == ONE)
         http_one_close(h->one, d, ts_ns, reset);
+    else if (h->mode == TWO && d == STREAM_DOWN) {
+        http_two_free(h->two, ts_ns); /* nothing more is answered */
+        h->two = NULL;
+        h->mode = OPAQUE;
+    }
 }
 
 void http_sink(struct http *h, struct stream_sink *out)

@@ -1,0 +1,207 @@
+/* The calls in flight stand in a list by stream: see http_two.h. */
+#include "agent/http_two.h"
+
+#include "agent/http2.h"
+
+#include <stdlib.h>
+
+struct http_two {
+    const struct http_conn *conn;
+    struct http2 side[2];
+    struct http_call *calls;
+    size_t n;
+    int64_t now_ns;
+};
+
+static struct http_call **find(struct http_two *t, uint32_t stream)
+{
+    struct http_call **at = &t->calls;
+    while (*at && (*at)->stream != stream)
+        at = &(*at)->next;
+    return at;
+}
+
+static void finish(struct http_two *t, struct http_call **at)
+{
+    struct http_call *c = *at;
+    if (!c)
+        return;
+    *at = c->next;
+    t->n--;
+    http_call_end(c, t->now_ns);
+}
+
+/* --- header lists ---------------------------------------------------------------------
+ */
+
+static struct slice pseudo(const struct extract_header *field, size_t n,
+                           struct slice name)
+{
+    for (size_t i = 0; i < n && field[i].name.n && field[i].name.p[0] == ':'; i++)
+        if (slice_eq(field[i].name, name))
+            return field[i].value;
+    return slice_of(NULL, 0);
+}
+
+static void add(struct http_two *t, struct http_call *c)
+{
+    c->next = t->calls;
+    t->calls = c;
+    t->n++;
+}
+
+static void request(void *arg, uint32_t stream, const struct extract_header *field,
+                    size_t n)
+{
+    struct http_two *t = arg;
+    struct http_shared *s = t->conn->shared;
+    if (*find(t, stream)) /* a trailer */
+        return;
+    struct http_request r = { .method = pseudo(field, n, SLICE(":method")),
+                              .host = pseudo(field, n, SLICE(":authority")),
+                              .target = pseudo(field, n, SLICE(":path")),
+                              .field = field,
+                              .fields = n };
+    for (size_t i = 0; i < n && !r.host.n; i++)
+        if (slice_eq(field[i].name, SLICE("host")))
+            r.host = field[i].value;
+    if (!r.method.n) {
+        s->count[HTTP_bad_message]++;
+        return;
+    }
+    struct http_call *c = NULL;
+    if (t->n < s->limits.in_flight)
+        c = http_call_new(t->conn, &r, stream, t->now_ns);
+    else
+        s->count[HTTP_over_limit]++;
+    if (c)
+        add(t, c);
+}
+
+static void response(void *arg, uint32_t stream, const struct extract_header *field,
+                     size_t n)
+{
+    struct http_two *t = arg;
+    struct http_call *c = *find(t, stream);
+    uint64_t status;
+    if (c && c->responding) /* a trailer */
+        return;
+    if (!slice_u64(pseudo(field, n, SLICE(":status")), &status) || status < 100 ||
+        status > 999) {
+        t->conn->shared->count[HTTP_bad_message]++;
+        http_call_gap(c, STREAM_DOWN);
+        return;
+    }
+    if (status < 200)
+        return;
+    if (!c)
+        t->conn->shared->count[HTTP_unmatched]++;
+    http_call_response(c, (uint16_t)status, field, n, t->now_ns);
+}
+
+/* --- streams --------------------------------------------------------------------------
+ */
+
+static void up_data(void *arg, uint32_t stream, struct slice piece)
+{
+    struct http_two *t = arg;
+    http_call_body(*find(t, stream), STREAM_UP, piece, t->now_ns);
+}
+
+static void down_data(void *arg, uint32_t stream, struct slice piece)
+{
+    struct http_two *t = arg;
+    http_call_body(*find(t, stream), STREAM_DOWN, piece, t->now_ns);
+}
+
+static void end(struct http_two *t, uint32_t stream, enum stream_dir d)
+{
+    struct http_call **at = find(t, stream);
+    http_call_done(*at, d, t->now_ns);
+    if (*at && (*at)->done[STREAM_UP] && (*at)->done[STREAM_DOWN])
+        finish(t, at);
+}
+
+static void up_end(void *arg, uint32_t stream)
+{
+    end(arg, stream, STREAM_UP);
+}
+
+static void down_end(void *arg, uint32_t stream)
+{
+    end(arg, stream, STREAM_DOWN);
+}
+
+static void reset(void *arg, uint32_t stream)
+{
+    finish(arg, find(arg, stream));
+}
+
+static const struct http2_events events[2] = {
+    [STREAM_UP] = { request, up_data, up_end, reset },
+    [STREAM_DOWN] = { response, down_data, down_end, reset },
+};
+
+/* --- connection -----------------------------------------------------------------------
+ */
+
+struct http_two *http_two_new(const struct http_conn *c, struct http_call *first)
+{
+    struct http_two *t = calloc(1, sizeof *t);
+    if (first && t) {
+        first->stream = 1;
+        first->done[STREAM_UP] = true;
+        add(t, first);
+    } else {
+        http_call_end(first, first ? first->first_ns : 0);
+    }
+    if (!t)
+        return NULL;
+    t->conn = c;
+    for (int d = 0; d < 2; d++) {
+        if (http2_init(&t->side[d], c->shared->limits.header_bytes, &events[d], t) !=
+            ST_OK) {
+            http_two_free(t, 0);
+            return NULL;
+        }
+    }
+    return t;
+}
+
+void http_two_free(struct http_two *t, int64_t ts_ns)
+{
+    if (!t)
+        return;
+    t->now_ns = ts_ns;
+    while (t->calls)
+        finish(t, &t->calls);
+    http2_release(&t->side[STREAM_UP]);
+    http2_release(&t->side[STREAM_DOWN]);
+    free(t);
+}
+
+static bool give_up(struct http_two *t, enum http_count why)
+{
+    t->conn->shared->count[why]++;
+    for (struct http_call *c = t->calls; c; c = c->next)
+        http_call_gap(c, STREAM_DOWN);
+    while (t->calls)
+        finish(t, &t->calls);
+    return false;
+}
+
+bool http_two_data(struct http_two *t, enum stream_dir d, int64_t ts_ns, struct slice in)
+{
+    t->now_ns = ts_ns;
+    return http2_feed(&t->side[d], in) || give_up(t, HTTP_bad_frame);
+}
+
+bool http_two_gap(struct http_two *t, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
+{
+    uint32_t stream;
+    t->now_ns = ts_ns;
+    if (!http2_gap(&t->side[d], bytes, &stream))
+        return give_up(t, HTTP_headers_lost);
+    http_call_gap(*find(t, stream), d);
+    return true;
+}

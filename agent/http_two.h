@@ -1,0 +1,23 @@
+/*
+ * An HTTP/2 connection: two directions of frames, streams to calls. PUSH_PROMISE is
+ * decompressed and passed over. Inside of http; include agent/http.h instead.
+ */
+#ifndef BREAKEVEN_HTTP_TWO_H
+#define BREAKEVEN_HTTP_TWO_H
+
+#include "agent/http_call.h"
+
+struct http_two;
+
+/* `first`: the call of an upgrade from HTTP/1, or NULL; taken over. NULL: out of memory.
+ */
+struct http_two *http_two_new(const struct http_conn *c, struct http_call *first);
+
+/* Ends the calls in flight as aborted. */
+void http_two_free(struct http_two *t, int64_t ts_ns);
+
+/* False: given up (counted), nothing more is read; its calls have been ended as lost. */
+bool http_two_data(struct http_two *t, enum stream_dir d, int64_t ts_ns, struct slice in);
+bool http_two_gap(struct http_two *t, enum stream_dir d, int64_t ts_ns, uint64_t bytes);
+
+#endif
