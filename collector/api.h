@@ -38,6 +38,8 @@ struct api_reply {
 
 struct metrics;
 struct writer;
+struct scores;
+struct gpu_list;
 
 /* Everything that answers are made of; filled by serve.c, read-only for handlers. */
 struct collector {
@@ -46,6 +48,8 @@ struct collector {
     const struct price_book *book;
     struct writer *writer;
     struct metrics *metrics;
+    struct scores *scores;
+    const struct gpu_list *gpus;
     const struct log *log;
     int64_t started_s;
 };

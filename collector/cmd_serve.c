@@ -3,6 +3,7 @@
 #include "collector/background.h"
 #include "collector/command.h"
 #include "collector/metrics.h"
+#include "collector/score.h"
 #include "collector/server.h"
 #include "collector/writer.h"
 
@@ -55,6 +56,7 @@ struct parts {
     struct store *store;
     struct price_book *book;
     struct metrics *metrics;
+    struct scores *scores;
     struct writer *writer;
     struct auth *auth;
     struct server *server;
@@ -80,9 +82,10 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
     if (st != ST_OK)
         return st;
     p->metrics = metrics_new();
+    p->scores = scores_new(p->store);
     p->auth = auth_open(cf->data_dir, c->log);
     p->writer =
-        p->metrics && p->auth
+        p->metrics && p->auth && p->scores
             ? writer_new(p->store, (size_t)cf->limits.queue_batches, p->metrics, c->log)
             : NULL;
     if (!p->writer)
@@ -90,6 +93,8 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
     c->store = p->store;
     c->book = p->book;
     c->metrics = p->metrics;
+    c->scores = p->scores;
+    c->gpus = &p->gpus;
     c->writer = p->writer;
     st = server_start(c, p->auth, &p->server, why);
     if (st != ST_OK)
@@ -114,6 +119,7 @@ static void close_parts(struct parts *p)
     background_stop(p->background);
     writer_free(p->writer);
     auth_close(p->auth);
+    scores_free(p->scores);
     metrics_free(p->metrics);
     price_book_free(p->book);
     store_free(p->store);

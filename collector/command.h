@@ -14,10 +14,10 @@ struct store;
 typedef int command_fn(int argc, char **argv);
 
 command_fn cmd_serve, cmd_token, cmd_project, cmd_decide, cmd_forecast, cmd_report,
-    cmd_export, cmd_check, cmd_prices;
+    cmd_export, cmd_check, cmd_prices, cmd_compare;
 extern const char cmd_serve_usage[], cmd_token_usage[], cmd_project_usage[],
     cmd_decide_usage[], cmd_forecast_usage[], cmd_report_usage[], cmd_export_usage[],
-    cmd_check_usage[], cmd_prices_usage[];
+    cmd_check_usage[], cmd_prices_usage[], cmd_compare_usage[];
 
 /* An option: "--name VALUE", or "--name" alone when `flag` is set. */
 struct command_option {

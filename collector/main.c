@@ -15,6 +15,8 @@ static const struct {
       cmd_project_usage },
     { "decide", cmd_decide, "is fine-tuning right for a workload, and what changed",
       cmd_decide_usage },
+    { "compare", cmd_compare, "judge the parallel test of API model and specialist",
+      cmd_compare_usage },
     { "forecast", cmd_forecast, "forecast series of a CSV file, with intervals",
       cmd_forecast_usage },
     { "report", cmd_report, "usage, cost and breakeven of the last days, for a terminal",

@@ -22,6 +22,9 @@ enum route_id {
     ROUTE_DECISIONS,   /* the newest record of each workload */
     ROUTE_DECISION,    /* all of one workload */
     ROUTE_ALERTS,
+    ROUTE_SCORES,
+    ROUTE_COMPARISONS, /* of every workload that declares one */
+    ROUTE_COMPARISON,
     ROUTE_INDEX,
     ROUTE_METRICS,
     ROUTE_HEALTHZ,
@@ -35,7 +38,7 @@ struct route {
     enum route_id id;
     const char *method;
     const char *path; /* exact, or ending in '*' for one more path segment */
-    enum scope scope; /* SCOPE_NONE: open to all */
+    enum scope scope; /* any of them will do; SCOPE_NONE: open to all */
 };
 
 /*

@@ -18,8 +18,8 @@ static const struct {
 
 enum { FILTERS = sizeof filters / sizeof *filters };
 
-static enum status make_filter(const struct workload *w, struct arena *a,
-                               struct store_query *q)
+enum status demand_filter(const struct workload *w, struct arena *a,
+                          struct store_query *q)
 {
     size_t n = 0;
 
@@ -287,7 +287,7 @@ enum status demand_read(struct store *s, const struct price_book *book,
     q.group = store_bit(STORE_provider) | store_bit(STORE_model) | store_bit(STORE_tier) |
               store_bit(STORE_region) | store_bit(STORE_OUTCOME) |
               store_bit(STORE_CONTEXT);
-    if ((st = make_filter(w, a, &q)) || (st = query_usage(s, NULL, &any, a, &all)) ||
+    if ((st = demand_filter(w, a, &q)) || (st = query_usage(s, NULL, &any, a, &all)) ||
         (st = query_usage(s, book, &q, a, &rows)))
         return st;
     if (!span(&all, &any_first, &any_last) ||

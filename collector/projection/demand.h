@@ -47,6 +47,10 @@ enum status demand_read(struct store *s, const struct price_book *book,
                         const struct workload *w, int64_t now, int64_t history_days,
                         struct arena *a, struct demand *out);
 
+/* The filters of w into q->filter; memory of `a`. ST_OK or ST_NOMEM. */
+enum status demand_filter(const struct workload *w, struct arena *a,
+                          struct store_query *q);
+
 /*
  * USD of the recent mix had it been another kind of call: another provider and model, or
  * another tier (empty slices: as it was). -1 when some priced kind has no such price.

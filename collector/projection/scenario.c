@@ -131,6 +131,61 @@ static const struct yaml_field decision_fields[] = {
         .help = text                                                                     \
     }
 
+#define ARM(k, field, text)                                                              \
+    {                                                                                    \
+        .key = k, .type = YAML_STRINGS, .offset = offsetof(struct workload_arm, field),  \
+        .help = text                                                                     \
+    }
+
+static const struct yaml_field arm_fields[] = {
+    ARM("app", app, "applications; absent: the workload's"),
+    ARM("environment", environment, "environments; absent: the workload's"),
+    ARM("provider", provider, "providers; absent: any"),
+    ARM("model", model, "models as metered; absent: any"),
+    ARM("surface", surface, "API surfaces; absent: any"),
+    { 0 },
+};
+
+static const struct yaml_field compare_fields[] = {
+    { .type = YAML_LINE, .offset = offsetof(struct compare_declared, line) },
+    { .key = "api",
+      .type = YAML_STRUCT,
+      .offset = offsetof(struct compare_declared, api),
+      .table = arm_fields,
+      .help = "the traffic that goes to the API model" },
+    { .key = "specialist",
+      .type = YAML_STRUCT,
+      .offset = offsetof(struct compare_declared, specialist),
+      .table = arm_fields,
+      .help = "the traffic that goes to the specialist" },
+    { .key = "margin",
+      .type = YAML_DECIMAL,
+      .offset = offsetof(struct compare_declared, margin),
+      .fallback = "0.05",
+      .min = 0,
+      .max = 1,
+      .help = "what counts as equal: share of the API's value; of pass rates, points" },
+    { .key = "rate_margin",
+      .type = YAML_DECIMAL,
+      .offset = offsetof(struct compare_declared, rate_margin),
+      .fallback = "0.01",
+      .min = 0,
+      .max = 1,
+      .help = "the same of error and abort rates, in points: 0.01 is 1 % of calls" },
+    { .key = "quality_metric",
+      .type = YAML_STRING,
+      .offset = offsetof(struct compare_declared, quality_metric),
+      .help = "posted score that stands for quality" },
+    { .key = "days",
+      .type = YAML_INT,
+      .offset = offsetof(struct compare_declared, days),
+      .fallback = "28",
+      .min = 1,
+      .max = 400,
+      .help = "days looked at, today included" },
+    { 0 },
+};
+
 const struct yaml_field workload_fields[] = {
     { .type = YAML_NAME, .offset = offsetof(struct workload, name) },
     { .type = YAML_LINE, .offset = offsetof(struct workload, line) },
@@ -151,6 +206,11 @@ const struct yaml_field workload_fields[] = {
       .offset = offsetof(struct workload, decision),
       .table = decision_fields,
       .help = "what no meter sees: needs, task, data, people" },
+    { .key = "compare",
+      .type = YAML_STRUCT,
+      .offset = offsetof(struct workload, compare),
+      .table = compare_fields,
+      .help = "the parallel test of the API model and the specialist" },
     { 0 },
 };
 

@@ -88,6 +88,22 @@ extern const char *const need_names[], *const task_names[], *const mlops_names[]
                                                                 *const stability_names[],
                                                                     *const test_names[];
 
+/* An arm of the parallel test; what of app and environment is left out is the workload's.
+ */
+struct workload_arm {
+    struct yaml_strings app, environment, provider, model, surface;
+};
+
+/* `compare:` of a workload. */
+struct compare_declared {
+    int line; /* 0: not declared */
+    struct workload_arm api, specialist;
+    double margin;      /* share of the API's value; points of pass rates */
+    double rate_margin; /* points of error and abort rates */
+    const char *quality_metric;
+    int64_t days; /* the last so many, today included */
+};
+
 struct workload {
     const char *name;
     int line;
@@ -95,6 +111,7 @@ struct workload {
     struct yaml_strings alternatives; /* "provider/model": other APIs to compare with */
     struct hosted_declared hosted;
     struct decision_declared decision;
+    struct compare_declared compare;
 };
 
 /* `workloads:` is a YAML_MAP of these, sizeof(struct workload) each. */

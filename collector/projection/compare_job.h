@@ -1,0 +1,34 @@
+/*
+ * The parallel test of a workload: reads both arms from the store (metered traffic of the
+ * last days, posted scores), costs the specialist by the hosted model, and has
+ * compare_judge decide. Shell file; run by `compare` and the API, never stored.
+ *
+ * Refuses: a workload without `compare:`, and an arm that filters nothing.
+ */
+#ifndef BREAKEVEN_PROJECTION_COMPARE_JOB_H
+#define BREAKEVEN_PROJECTION_COMPARE_JOB_H
+
+#include "collector/projection/compare.h"
+#include "collector/projection/job.h"
+
+struct compare_report {
+    const char *workload;
+    int64_t at, from, to;            /* Unix seconds; days [from, to) */
+    double calls_day[COMPARE_SIDES]; /* mean of the days with a report of anybody */
+    double canary_day, full_day; /* calls a day behind the two costs of the specialist */
+    double unpriced;             /* share of the API arm's calls without a full price */
+    double margin, rate_margin;
+    const char *quality_metric; /* or NULL */
+    struct compare_result result;
+};
+
+/* ST_CONFIG with the reason; ST_NOT_FOUND: the workload declares no `compare:`; others
+ * are the store's. Memory of `a`. Uses store, prices, config, gpus and now of the job. */
+enum status compare_run(const struct projection_job *job, const struct workload *w,
+                        struct arena *a, struct compare_report *out, struct buf *why);
+
+/* One JSON object; a readable table. */
+void compare_json(const struct compare_report *r, struct buf *out);
+void compare_text(const struct compare_report *r, struct buf *out);
+
+#endif
