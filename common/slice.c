@@ -1,6 +1,7 @@
 /* Borrowed bytes: see slice.h. */
 #include "common/slice.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 static unsigned char fold(char c)
