@@ -24,6 +24,7 @@ enum {
     PROBLEMS = 200,            /* most that are listed one by one */
     NAMES = 4 << 20,           /* bytes of paths in the problem list */
     OUT = 64 << 10,
+    KEYLOGS = 16, /* times that --tls-keylog may be given */
 };
 
 enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_CALLS };
@@ -37,6 +38,8 @@ struct options {
     const char *prices, *provider;
     int64_t from_ns, to_ns; /* [from, to) */
     uint64_t window;
+    const char *keylogs[KEYLOGS];
+    size_t n_keylogs;
 };
 
 struct scan {
@@ -413,40 +416,43 @@ static void visit(struct scan *s, FTSENT *e)
 
 static void help(FILE *to)
 {
-    fputs("usage: breakeven-agent scan [options] PATH...\n"
-          "\n"
-          "Counts the LLM calls in logs and captures (pcap, pcapng): calls, tokens\n"
-          "and cost by day and model. PATH is a file, a folder (all files below it)\n"
-          "or - for standard input; gzip and zstd are unpacked. Nothing is stored,\n"
-          "nothing leaves this machine.\n"
-          "\n"
-          "Output (a table without these):\n"
-          "  --json            one JSON object: rows, totals, what was read and skipped\n"
-          "  --csv             the rows as CSV\n"
-          "  --calls           one JSON line per judged record, in order\n"
-          "  --all             with --calls: records that are no LLM calls too\n"
-          "\n"
-          "What is read:\n"
-          "  --format NAME     the log format, instead of looking (below)\n"
-          "  --provider NAME   provider of records that do not name theirs\n"
-          "  --regex RE        text lines, by groups named as in docs/formats.md\n"
-          "  --fields A=B,...  names in JSON lines or logfmt: model=m,in=it,out=ot\n"
-          "  --input SENSE     with these: auto, inclusive (of cached), exclusive\n"
-          "  --cumulative      with these: counters go on from line to line\n"
-          "  --thousands       with these: 1,234 is one number\n"
-          "  --from DATE       from this UTC day on (2026-11-02)\n"
-          "  --to DATE         up to and with this UTC day\n"
-          "  --no-dedup        count every record, repeats of the same call too\n"
-          "  --window N        calls remembered to find repeats (32768)\n"
-          "\n"
-          "Prices and progress:\n"
-          "  --prices FILE     price book to use instead of the built-in one\n"
-          "  --progress        show progress on standard error (default on a terminal)\n"
-          "  --no-progress     do not\n"
-          "  -h, --help        this text\n"
-          "\n"
-          "Formats:\n",
-          to);
+    fputs(
+        "usage: breakeven-agent scan [options] PATH...\n"
+        "\n"
+        "Counts the LLM calls in logs and captures (pcap, pcapng): calls, tokens\n"
+        "and cost by day and model. PATH is a file, a folder (all files below it)\n"
+        "or - for standard input; gzip and zstd are unpacked. Nothing is stored,\n"
+        "nothing leaves this machine.\n"
+        "\n"
+        "Output (a table without these):\n"
+        "  --json            one JSON object: rows, totals, what was read and skipped\n"
+        "  --csv             the rows as CSV\n"
+        "  --calls           one JSON line per judged record, in order\n"
+        "  --all             with --calls: records that are no LLM calls too\n"
+        "\n"
+        "What is read:\n"
+        "  --format NAME     the log format, instead of looking (below)\n"
+        "  --provider NAME   provider of records that do not name theirs\n"
+        "  --regex RE        text lines, by groups named as in docs/formats.md\n"
+        "  --fields A=B,...  names in JSON lines or logfmt: model=m,in=it,out=ot\n"
+        "  --input SENSE     with these: auto, inclusive (of cached), exclusive\n"
+        "  --cumulative      with these: counters go on from line to line\n"
+        "  --thousands       with these: 1,234 is one number\n"
+        "  --from DATE       from this UTC day on (2026-11-02)\n"
+        "  --to DATE         up to and with this UTC day\n"
+        "  --no-dedup        count every record, repeats of the same call too\n"
+        "  --window N        calls remembered to find repeats (32768)\n"
+        "  --tls-keylog FILE secrets that open TLS in captures (SSLKEYLOGFILE); may be\n"
+        "                    given several times\n"
+        "\n"
+        "Prices and progress:\n"
+        "  --prices FILE     price book to use instead of the built-in one\n"
+        "  --progress        show progress on standard error (default on a terminal)\n"
+        "  --no-progress     do not\n"
+        "  -h, --help        this text\n"
+        "\n"
+        "Formats:\n",
+        to);
     for (unsigned f = 0; f < LOGFORMAT_N; f++)
         fprintf(to, "  %-16s  %s\n", logformat_name((enum logformat)f),
                 logformat_help((enum logformat)f));
@@ -479,7 +485,7 @@ enum option_id {
     O_TO
 };
 enum { O_REGEX = 290, O_FIELDS, O_INPUT, O_CUMULATIVE, O_THOUSANDS };
-enum { O_NO_DEDUP = 300, O_WINDOW, O_PRICES, O_PROGRESS, O_NO_PROGRESS };
+enum { O_NO_DEDUP = 300, O_WINDOW, O_PRICES, O_PROGRESS, O_NO_PROGRESS, O_TLS_KEYLOG };
 
 static const struct option long_options[] = {
     { "json", no_argument, NULL, O_JSON },
@@ -498,6 +504,7 @@ static const struct option long_options[] = {
     { "no-dedup", no_argument, NULL, O_NO_DEDUP },
     { "window", required_argument, NULL, O_WINDOW },
     { "prices", required_argument, NULL, O_PRICES },
+    { "tls-keylog", required_argument, NULL, O_TLS_KEYLOG },
     { "progress", no_argument, NULL, O_PROGRESS },
     { "no-progress", no_argument, NULL, O_NO_PROGRESS },
     { "help", no_argument, NULL, 'h' },
@@ -576,6 +583,11 @@ static int take_option(struct options *o, int c)
     case O_PRICES:
         o->prices = optarg;
         return 0;
+    case O_TLS_KEYLOG:
+        if (o->n_keylogs == KEYLOGS)
+            return 1 + wrong("too many of %s", "--tls-keylog");
+        o->keylogs[o->n_keylogs++] = optarg;
+        return 0;
     case O_PROGRESS:
     case O_NO_PROGRESS:
         o->progress = c == O_PROGRESS;
@@ -632,6 +644,25 @@ static int open_rule(struct scan *s)
     return st == ST_OK ? 0 : 2;
 }
 
+static int open_keylogs(struct scan *s)
+{
+    struct buf why = { 0 };
+    int code = 0;
+    if (s->opt->n_keylogs)
+        s->report.capture = s->capture = scan_capture_new(s->x, on_captured, s);
+    for (size_t i = 0; i < s->opt->n_keylogs && code == 0; i++) {
+        if (!s->capture)
+            buf_adds(&why, "out of memory");
+        if (!s->capture ||
+            scan_capture_keylog(s->capture, s->opt->keylogs[i], &why) != ST_OK) {
+            fprintf(stderr, "breakeven-agent scan: --tls-keylog: %s\n", buf_cstr(&why));
+            code = 1;
+        }
+    }
+    buf_release(&why);
+    return code;
+}
+
 static int open_scan(struct scan *s)
 {
     struct buf why = { 0 };
@@ -651,7 +682,7 @@ static int open_scan(struct scan *s)
     s->tally = tally_new(s->book);
     s->dedup = s->opt->no_dedup ? NULL : dedup_new((size_t)s->opt->window);
     if (s->x && s->lines && s->tally && (s->dedup || s->opt->no_dedup))
-        return 0;
+        return open_keylogs(s);
     fputs("breakeven-agent scan: out of memory\n", stderr);
     return 1;
 }

@@ -1,38 +1,47 @@
 /* Captures in scan: see scan_capture.h. */
 #include "agent/scan_capture.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
+#include "agent/conn.h"
+#include "agent/keylog.h"
 #include "common/json.h"
 
 struct scan_capture {
     struct capture *capture;
     struct http_shared http;
+    struct conn_env conn;
     uint64_t files;
 };
+
+enum { SECRETS = 65536 }; /* connections whose secrets are kept */
 
 /* --- connections ----------------------------------------------------------------------
  */
 
-static bool open_flow(void *arg, const struct flow_info *info, struct stream_sink *sink)
+static void *open_http(void *arg, const struct flow_info *flow, const char *tls,
+                       struct stream_sink *sink)
 {
     struct scan_capture *c = arg;
     char client[ENDPOINT_TEXT], server[ENDPOINT_TEXT];
     struct http_options o = { .shared = &c->http,
-                              .client = slice_str(endpoint_text(&info->client, client)),
-                              .server = slice_str(endpoint_text(&info->server, server)),
-                              .server_port = info->server.port };
+                              .client = slice_str(endpoint_text(&flow->client, client)),
+                              .server = slice_str(endpoint_text(&flow->server, server)),
+                              .server_port = flow->server.port,
+                              .tls = tls };
     struct http *h = http_new(&o);
-    if (!h)
-        return false;
-    http_sink(h, sink);
-    return true;
+    if (h)
+        http_sink(h, sink);
+    return h;
 }
 
-static void end_flow(void *arg, struct stream_sink *sink, enum flow_end why)
+static void end_http(void *arg, void *state, const struct flow_info *flow,
+                     const struct tls_info *info)
 {
-    (void)arg, (void)why;
-    http_free(sink->arg);
+    (void)arg, (void)flow, (void)info;
+    http_free(state);
 }
 
 struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, void *arg)
@@ -41,13 +50,18 @@ struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, voi
     if (!c)
         return NULL;
     struct flow_limits limits = flow_limits_default();
-    struct flow_events events = { c, open_flow, end_flow };
+    uint64_t seed = 0;
+    getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+    c->conn.secrets = secrets_new(SECRETS, seed);
+    c->conn.upper = (struct conn_upper){ c, open_http, end_http };
+    struct flow_events events = conn_events(&c->conn);
     c->http = (struct http_shared){
         .extract = x, .emit = emit, .arg = arg, .limits = HTTP_LIMITS
     };
-    c->capture = capture_new(&limits, &events, NULL);
+    c->capture = c->conn.secrets ? capture_new(&limits, &events, NULL) : NULL;
     if (c->capture)
         return c;
+    secrets_free(c->conn.secrets);
     free(c);
     return NULL;
 }
@@ -57,7 +71,24 @@ void scan_capture_free(struct scan_capture *c)
     if (!c)
         return;
     capture_free(c->capture);
+    secrets_free(c->conn.secrets);
     free(c);
+}
+
+enum status scan_capture_keylog(struct scan_capture *c, const char *path, struct buf *why)
+{
+    struct keylog k;
+    keylog_init(&k, c->conn.secrets);
+    enum status st = keylog_load(&k, path);
+    if (st != ST_OK) {
+        buf_addf(why, "%s: %s", path, strerror(errno));
+        return st;
+    }
+    if (k.secrets)
+        return ST_OK;
+    buf_addf(why, "%s: not a TLS key log: no secrets, %llu lines outside the format",
+             path, (unsigned long long)k.bad);
+    return ST_BAD;
 }
 
 enum status scan_capture_read(struct scan_capture *c, struct slice first,
@@ -81,7 +112,7 @@ struct count {
     bool loss; /* part of the line of what was not read */
 };
 
-enum { COUNTS = 21 };
+enum { COUNTS = 24 };
 
 static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
 {
@@ -94,6 +125,7 @@ static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
         { "packets", "packets", cs->packets, false },
         { "bytes", "bytes", cs->bytes, false },
         { "flows", "connections", fs->flows, false },
+        { "tls", "in TLS", c->conn.stats.tls, false },
         { "exchanges", "HTTP exchanges", http[HTTP_exchanges], false },
         { "not_tcp", "packets of other protocols", cs->kinds[PACKET_OTHER], true },
         { "cut_headers", "packets without whole headers", cs->kinds[PACKET_CUT], true },
@@ -109,8 +141,11 @@ static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
         { "evicted", "connections ended for want of room", fs->ended[FLOW_EVICTED],
           true },
         { "no_memory", "segments and pieces for lack of memory",
-          cs->unstored + fs->unwanted, true },
+          cs->unstored + fs->unwanted + c->conn.stats.refused, true },
         { "joined", "directions joined in the middle", rs->joined, true },
+        { "tls_dark", "TLS connections without fitting secrets", c->conn.stats.dark,
+          true },
+        { "tls_dark_bytes", "bytes of TLS in the dark", c->conn.stats.dark_bytes, true },
         { "spoiled", "exchanges with lost bytes", http[HTTP_spoiled], true },
         { "unmatched", "replies without their request", http[HTTP_unmatched], true },
         { "over_limit", "exchanges over a limit", http[HTTP_over_limit], true },

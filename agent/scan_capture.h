@@ -1,6 +1,7 @@
 /*
- * The captures that `scan` meets: file -> packets -> connections -> HTTP -> judged calls.
- * Wires source_capture to http; holds what both counted. Fed by scan.
+ * The captures that `scan` meets: file -> packets -> connections -> TLS -> HTTP -> judged
+ * calls. Wires source_capture, conn and http; holds what they counted and the secrets of
+ * the key logs. Fed by scan.
  */
 #ifndef BREAKEVEN_SCAN_CAPTURE_H
 #define BREAKEVEN_SCAN_CAPTURE_H
@@ -13,6 +14,13 @@ struct scan_capture;
 /* `x` is borrowed; `emit` gets every judged call. NULL: out of memory. */
 struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, void *arg);
 void scan_capture_free(struct scan_capture *c);
+
+/*
+ * Learn the secrets of a key log file (keylog.h); before the captures it is for. Not
+ * ST_OK: it could not be read, or no line of it is of use; *why says so.
+ */
+enum status scan_capture_keylog(struct scan_capture *c, const char *path,
+                                struct buf *why);
 
 /* capture_read of one file. */
 enum status scan_capture_read(struct scan_capture *c, struct slice first,

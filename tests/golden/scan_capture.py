@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-NAMES = ("http1_plain",)
+NAMES = ("http1_plain", "https_tls12_h1", "https_tls13_h1", "h2_tls")
 SYN, FIN, RST, PSH = 2, 1, 4, 8
 
 
@@ -95,8 +95,9 @@ def variant(rng, frames, losses):
     return [(s, us, bodies[i]) for (s, us, _), (_, i) in zip(order, keyed)]
 
 
-def scan(agent, path):
-    run = subprocess.run([agent, "scan", "--calls", "--all", "--no-dedup", path],
+def scan(agent, path, keys):
+    keylog = ["--tls-keylog", keys] if os.path.exists(keys) else []
+    run = subprocess.run([agent, "scan", "--calls", "--all", "--no-dedup", *keylog, path],
                          capture_output=True, check=True)
     return [json.loads(line) for line in run.stdout.splitlines()]
 
@@ -144,6 +145,8 @@ def compare(truth, call):
         if is_exact(call) and not allowed(call, readings(truth)):
             return ["aborted, but exact"]
         return []
+    if call["tls"] != truth["tls"]:
+        return [f"tls {call['tls']} of {truth['tls']}"]
     if call["accounting"] not in accountings:
         return ["accounting " + call["accounting"] + " of " + truth["accounting"]]
     if truth["accounting"] != "call" or not truth["usage_present"]:
@@ -204,9 +207,10 @@ def main():
     wrong = 0
     for name in [args.only] if args.only else NAMES:
         path = os.path.join(corpus, name + ".pcap.gz")
+        keys = os.path.join(corpus, name + ".keys")
         with open(os.path.join(corpus, name + ".truth.jsonl"), encoding="utf-8") as f:
             truths = [json.loads(line) for line in f]
-        wrong += judge(truths, scan(args.agent, path), name)
+        wrong += judge(truths, scan(args.agent, path, keys), name)
         head, order, frames = read_pcap(path)
         missing = 0
         for seed in range(args.seed, args.seed + args.variants):
@@ -215,7 +219,7 @@ def main():
                 with tempfile.NamedTemporaryFile(suffix=".pcap") as f:
                     write_pcap(f, head, order, variant(rng, frames, losses))
                     f.flush()
-                    calls = scan(args.agent, f.name)
+                    calls = scan(args.agent, f.name, keys)
                 label = f"{name} seed {seed}" + (" with losses" if losses else "")
                 wrong += (judge_losses if losses else judge)(truths, calls, label)
                 missing += losses and sum(c["quality"] == "missing" for c in calls)
