@@ -170,7 +170,8 @@ static void chat(const struct raw *r, struct slice provider, struct usage *u,
     take(r, N_AUDIO_MS, u, USAGE_audio_ms);
 }
 
-/* F4: nothing includes anything. */
+/* F4: nothing includes anything. Written tokens without a split stay undivided: a book
+ * prices them as those of 5 minutes, Anthropic's default. */
 static void anthropic(const struct raw *r, struct usage *u)
 {
     take(r, N_INPUT, u, USAGE_input);
@@ -178,7 +179,7 @@ static void anthropic(const struct raw *r, struct usage *u)
     if (raw_has(r, N_CREATED) || raw_has(r, N_5M) || raw_has(r, N_1H)) {
         uint64_t split = raw_get(r, N_5M) + raw_get(r, N_1H);
         cache_write(r, u, raw_has(r, N_CREATED) ? r->num[N_CREATED] : split,
-                    USAGE_cache_write_5m);
+                    USAGE_cache_write);
     }
     take(r, N_OUTPUT, u, USAGE_output);
     take(r, N_REASONING, u, USAGE_reasoning);

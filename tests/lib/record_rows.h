@@ -96,7 +96,7 @@
   "{\"type\":\"text\",\"text\":\"usage\"}],\"usage\":{\"input_tokens\":4,"
   "\"cache_creation_input_tokens\":900,\"cache_read_input_tokens\":15000,\"output_tokens\":210}}}",
   "anthropic|anthropic.messages|claude-x|msg_1", ACCOUNTING_CALL,
-  { 4, 15000, 900, -1, -1, 210, -1 } },
+  { 4, 15000, -1, -1, 900, 210, -1 } },
 { "{\"type\":\"assistant\",\"isApiErrorMessage\":true,\"message\":{\"model\":\"<synthetic>\","
   "\"usage\":{\"input_tokens\":0,\"output_tokens\":0}}}",
   NULL, ACCOUNTING_NONE, NOTHING },
