@@ -131,6 +131,13 @@ def main():
                           (pcap()[:10], b"")):
             run = scan("-", data=data)
             assert run.returncode == 1 and why in run.stdout, run
+        # a key log that is none, or useless, is said at once
+        useless = os.path.join(tmp, "useless.keys")
+        with open(useless, "w", encoding="ascii") as f:
+            f.write("# nothing\nnot a line of the format\n")
+        for keys, why in ((useless, b"not a TLS key log"), ("/nowhere", b"No such file")):
+            run = scan("-", "--tls-keylog", keys, data=pcap())
+            assert run.returncode == 1 and why in run.stderr, run
     print("ok")
 
 
