@@ -106,12 +106,15 @@ sqlite3 *store_reader_take(struct store_sqlite *s)
             break;
         pthread_cond_wait(&s->pool_free, &s->pool);
     }
-    s->reader_busy[i] = true;
+    s->reader_busy[i] = true; /* the place is ours now, the array stays the pool's */
+    sqlite3 *db = s->reader[i];
     pthread_mutex_unlock(&s->pool);
 
-    if (!s->reader[i]) /* the busy mark makes the place ours */
-        s->reader[i] = open_reader(s);
-    sqlite3 *db = s->reader[i];
+    if (!db && (db = open_reader(s))) {
+        pthread_mutex_lock(&s->pool);
+        s->reader[i] = db;
+        pthread_mutex_unlock(&s->pool);
+    }
     /* The first read takes the snapshot: names and fields looked up later include its. */
     bool ready = db && sqlite3_exec(db, "BEGIN; SELECT 1 FROM meta LIMIT 1", NULL, NULL,
                                     NULL) == SQLITE_OK;
@@ -123,8 +126,8 @@ sqlite3 *store_reader_take(struct store_sqlite *s)
     if (ready)
         return db;
     sqlite3_close(db);
-    s->reader[i] = NULL;
     pthread_mutex_lock(&s->pool);
+    s->reader[i] = NULL;
     s->reader_busy[i] = false;
     pthread_cond_signal(&s->pool_free);
     pthread_mutex_unlock(&s->pool);
