@@ -218,7 +218,8 @@ static void rules_over_a_grid(void **state)
             break;
     }
     for (int i = 0; i < 4; i++)
-        CHECK(seen[i] > 50, "%s came out %d times", recommendation_name(i), seen[i]);
+        CHECK(seen[i] > 50, "%s came out %d times",
+              recommendation_name((enum recommendation)i), seen[i]);
 }
 
 static bool is_missing(const struct decision *d, const char *part)
