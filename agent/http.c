@@ -13,11 +13,17 @@ enum { PEER = 64 };
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { PREFACE = sizeof preface - 1 };
 
+/* A server that speaks first begins with SETTINGS, type 4, under 64 KiB (RFC 9113, 3.4).
+ */
+enum { FRAME_TYPE = 3, SETTINGS = 4 };
+
 struct http {
     struct http_conn conn;
     char client[PEER], server[PEER];
     enum mode mode;
     size_t matched; /* bytes of the client's preface seen */
+    char said[FRAME_TYPE + 1];
+    size_t n_said; /* what the server has said before anything else, while undecided */
     struct http_one *one;
     struct http_two *two;
     int64_t now_ns;
@@ -110,45 +116,69 @@ static void one_data(struct http *h, enum stream_dir d, int64_t ts_ns, struct sl
         two_data(h, d, ts_ns, slice_from(bytes, n));
 }
 
-/* What was held back for being the beginning of a preface is none. */
-static void decide_one(struct http *h, int64_t ts_ns)
+static void on_decided(struct http *h, enum stream_dir d, int64_t ts_ns,
+                       struct slice bytes)
 {
-    become_one(h);
-    one_data(h, STREAM_UP, ts_ns, slice_of(preface, h->matched));
-}
-
-static void sniff(struct http *h, enum stream_dir d, int64_t ts_ns, struct slice bytes)
-{
-    size_t n = 0;
-    while (d == STREAM_UP && n < bytes.n && h->matched < PREFACE &&
-           bytes.p[n] == preface[h->matched]) {
-        h->matched++;
-        n++;
-    }
-    /* A server may speak first, but only HTTP/2 does so with SETTINGS (RFC 9113, 3.4). */
-    bool settings = d == STREAM_DOWN && !h->matched && bytes.n > 3 && !bytes.p[0] &&
-                    !bytes.p[1] && bytes.p[3] == 4;
-    if (h->matched == PREFACE || settings)
-        become_two(h, NULL);
-    else if (n < bytes.n)
-        decide_one(h, ts_ns);
-    bytes = slice_from(bytes, n);
+    if (!bytes.n)
+        return;
     if (h->mode == TWO)
         two_data(h, d, ts_ns, bytes);
     else
         one_data(h, d, ts_ns, bytes);
 }
 
+/* It is this one: hand on what was held back. */
+static void decide(struct http *h, enum mode mode, int64_t ts_ns)
+{
+    if (mode == TWO)
+        become_two(h, NULL);
+    else
+        become_one(h);
+    on_decided(h, STREAM_DOWN, ts_ns, slice_of(h->said, h->n_said));
+    if (mode == ONE)
+        one_data(h, STREAM_UP, ts_ns, slice_of(preface, h->matched));
+}
+
+static void sniff_up(struct http *h, int64_t ts_ns, struct slice bytes)
+{
+    size_t n = 0;
+    while (n < bytes.n && h->matched < PREFACE && bytes.p[n] == preface[h->matched]) {
+        h->matched++;
+        n++;
+    }
+    if (h->matched == PREFACE)
+        decide(h, TWO, ts_ns);
+    else if (n < bytes.n)
+        decide(h, ONE, ts_ns);
+    else
+        return;
+    on_decided(h, STREAM_UP, ts_ns, slice_from(bytes, n));
+}
+
+static void sniff_down(struct http *h, int64_t ts_ns, struct slice bytes)
+{
+    size_t n = 0;
+    bool may_be = true;
+    while (n < bytes.n && h->n_said < sizeof h->said && may_be) {
+        may_be = h->n_said == 2 || bytes.p[n] == (h->n_said == FRAME_TYPE ? SETTINGS : 0);
+        h->said[h->n_said++] = bytes.p[n++];
+    }
+    if (may_be && h->n_said < sizeof h->said)
+        return;
+    decide(h, may_be ? TWO : ONE, ts_ns);
+    on_decided(h, STREAM_DOWN, ts_ns, slice_from(bytes, n));
+}
+
 static void on_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
 {
     struct http *h = arg;
     h->now_ns = ts_ns;
-    if (h->mode == UNDECIDED)
-        sniff(h, d, ts_ns, bytes);
-    else if (h->mode == TWO)
-        two_data(h, d, ts_ns, bytes);
+    if (h->mode != UNDECIDED)
+        on_decided(h, d, ts_ns, bytes);
+    else if (d == STREAM_UP)
+        sniff_up(h, ts_ns, bytes);
     else
-        one_data(h, d, ts_ns, bytes);
+        sniff_down(h, ts_ns, bytes);
 }
 
 static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
@@ -156,7 +186,7 @@ static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
     struct http *h = arg;
     h->now_ns = ts_ns;
     if (h->mode == UNDECIDED)
-        decide_one(h, ts_ns);
+        decide(h, ONE, ts_ns);
     if (h->mode == ONE)
         http_one_gap(h->one, d, ts_ns, bytes);
     else if (h->mode == TWO && !http_two_gap(h->two, d, ts_ns, bytes))

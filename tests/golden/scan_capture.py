@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-NAMES = ("http1_plain", "https_tls12_h1", "https_tls13_h1", "h2_tls")
+NAMES = ("http1_plain", "h2c", "https_tls12_h1", "https_tls13_h1", "h2_tls")
 SYN, FIN, RST, PSH = 2, 1, 4, 8
 
 
