@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "agent/conn.h"
 #include "agent/keylog.h"
@@ -51,7 +52,8 @@ struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, voi
         return NULL;
     struct flow_limits limits = flow_limits_default();
     uint64_t seed = 0;
-    getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed = (uint64_t)time(NULL); /* early at boot: better than none */
     c->conn.secrets = secrets_new(SECRETS, seed);
     c->conn.upper = (struct conn_upper){ c, open_http, end_http };
     struct flow_events events = conn_events(&c->conn);
