@@ -396,6 +396,11 @@ static void set_quality(struct extract *x, const struct exchange *e, bool usage,
         u->quality = usage || units ? QUALITY_EXACT : QUALITY_MISSING;
         return;
     }
+    if (usage && e->reply.flags & F_BAD_COUNT) {
+        u->quality = QUALITY_MISSING;
+        u->check = CHECK_MISMATCH;
+        return;
+    }
     if (usage && end == EXTRACT_COMPLETE) {
         estimate_learn(&x->estimate, u, &s);
         return;

@@ -243,6 +243,8 @@ static void read_number(struct raw *r, const struct raw_key *k, struct slice tex
     if (decimal ? json_decimal(text, k->action == A_COST ? 12 : 3, &v)
                 : json_count(text, &v))
         put_number(r, k, v);
+    else if (k->action == A_NUM || k->action == A_COUNTER)
+        r->flags |= F_BAD_COUNT;
 }
 
 bool raw_integer(struct raw *r, const struct raw_key *k, uint64_t v)

@@ -147,9 +147,10 @@ enum raw_flag {
     F_FEEDBACK = 1 << 15,
     F_AI_SDK = 1 << 16, /* cachedInputTokens and kin: inclusive counts */
     F_NATIVE_CACHE = 1 << 17,
-    F_TOOLS = 1 << 18, /* a tool is called */
-    F_DELTA = 1 << 19, /* a choice with a delta */
-    F_WHOLE = 1 << 20, /* a choice with a whole text or message */
+    F_TOOLS = 1 << 18,     /* a tool is called */
+    F_DELTA = 1 << 19,     /* a choice with a delta */
+    F_WHOLE = 1 << 20,     /* a choice with a whole text or message */
+    F_BAD_COUNT = 1 << 21, /* a counter that is no count: negative, broken, beyond 2^48 */
 };
 
 /* A pass of a server-side loop: entry of usage.iterations. */

@@ -125,7 +125,11 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
     judge_outcome(r, hit, usage, false, u);
     if (usage)
         u->usage_source = r->flags & F_USAGE ? SOURCE_JSON : SOURCE_LOG;
-    u->quality =
-        u->accounting == ACCOUNTING_CALL && !usage ? QUALITY_MISSING : QUALITY_EXACT;
+    /* A counter that is no count makes the others no exact usage either. */
+    bool bad = r->flags & F_BAD_COUNT;
+    u->quality = u->accounting == ACCOUNTING_CALL && (!usage || bad) ? QUALITY_MISSING
+                                                                     : QUALITY_EXACT;
+    if (usage && bad)
+        u->check = CHECK_MISMATCH;
     return true;
 }

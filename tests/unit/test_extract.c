@@ -129,6 +129,27 @@ static void lists_and_nesting(void **state)
 }
 
 /* A string that only begins like JSON is text. */
+/* A counter that is no count: the others are shown, but nobody may call them exact. */
+static void bad_counters(void **state)
+{
+    static const char *const lines[] = {
+        "{\"model\":\"m\",\"prompt_tokens\":-3,\"completion_tokens\":5}",
+        "{\"model\":\"m\",\"prompt_tokens\":1e400,\"completion_tokens\":5}",
+        "{\"model\":\"m\",\"prompt_tokens\":9007199254740993,\"completion_tokens\":5}",
+        "{\"model\":\"m\",\"usage\":{\"prompt_tokens\":1.5,\"completion_tokens\":5}}",
+    };
+    struct extract *x = extract_new();
+    struct calls c;
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        assert_int_equal(feed(x, lines[i], &c), 1);
+        assert_int_equal(c.u[0].quality, QUALITY_MISSING);
+        assert_int_equal(c.u[0].check, CHECK_MISMATCH);
+        assert_true(c.u[0].v[USAGE_output] == 5);
+    }
+    extract_free(x);
+}
+
 static void broken_json_in_a_string(void **state)
 {
     struct extract *x = extract_new();
@@ -205,6 +226,7 @@ int main(void)
         cmocka_unit_test(record_rows),
         cmocka_unit_test(envelope),
         cmocka_unit_test(lists_and_nesting),
+        cmocka_unit_test(bad_counters),
         cmocka_unit_test(broken_json_in_a_string),
         cmocka_unit_test(many_calls_in_a_record),
         cmocka_unit_test(cut_lines),
