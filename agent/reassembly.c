@@ -102,6 +102,7 @@ static void enqueue(struct reassembly *r, struct reassembly_env *env,
 {
     uint64_t end = g.at + g.n;
     struct reassembly_segment *before = NULL, *after;
+    bytes = bytes ? bytes : ""; /* a lost span has none; "" can be added to */
     if (s->tail && s->tail->s.at + s->tail->s.n <= g.at)
         before = s->tail; /* the common case */
     while ((after = before ? before->next : s->head) != NULL && g.at < end) {
