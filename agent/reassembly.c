@@ -102,7 +102,6 @@ static void enqueue(struct reassembly *r, struct reassembly_env *env,
 {
     uint64_t end = g.at + g.n;
     struct reassembly_segment *before = NULL, *after;
-    bytes = bytes ? bytes : ""; /* a lost span has none; "" can be added to */
     if (s->tail && s->tail->s.at + s->tail->s.n <= g.at)
         before = s->tail; /* the common case */
     while ((after = before ? before->next : s->head) != NULL && g.at < end) {
@@ -497,7 +496,7 @@ void reassembly_feed(struct reassembly *r, struct reassembly_env *env, enum stre
     g.at += n;
     g.n = p->missing;
     g.lost = true;
-    take_data(r, env, d, g, NULL, sink);
+    take_data(r, env, d, g, "", sink); /* none: but a pointer that can be added to */
     take_end(r, env, d, p, end, ts_ns);
     if ((!s->based || !r->side[other(d)].based) && ++r->held >= HELD_PACKETS)
         join(r, env, ts_ns, sink);
