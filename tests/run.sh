@@ -13,10 +13,10 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-fuzz_seconds=30 quick='' only=''
+fuzz_seconds=30 fuzz_seed=20261123 quick='' only=''
 while [ $# -gt 0 ]; do
     case $1 in
-    --long) fuzz_seconds=600 ;;
+    --long) fuzz_seconds=600 fuzz_seed=0 ;; # 0: another one each time
     --quick) quick=1 ;;
     --only) quick=1 only=${2:?--only wants a regular expression} && shift ;;
     -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;;
@@ -88,7 +88,7 @@ run() {
 fuzz_one() {
     local name=${1##*/fuzz_} scratch
     scratch=$(mktemp -d)
-    if timeout $((fuzz_seconds + 60)) "$1" -max_total_time="$fuzz_seconds" -max_len=65536 \
+    if timeout $((fuzz_seconds + 60)) "$1" -max_total_time="$fuzz_seconds" -seed="$fuzz_seed" -max_len=65536 \
         -rss_limit_mb=2048 -timeout=20 -artifact_prefix="$PWD/build/fuzz-$name-" \
         "$scratch" "tests/fuzz/corpus/$name" >"build/fuzz-$name.log" 2>&1; then
         tail -1 "build/fuzz-$name.log" | sed "s/^/fuzz.$name: /"
@@ -118,7 +118,7 @@ if [ -z "$quick" ]; then
     if build fuzz; then
         mapfile -t targets < <(find build/fuzz -type f -executable -name 'fuzz_*' | sort)
         export -f fuzz_one
-        export fuzz_seconds
+        export fuzz_seconds fuzz_seed
         while read -r code name; do
             if [ "$code" = 0 ]; then
                 passed=$((passed + 1))
