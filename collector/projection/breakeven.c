@@ -308,7 +308,7 @@ enum status breakeven_compute(const struct breakeven_case *c, struct arena *a,
         return ST_NOMEM;
     for (int p = 0; p < n; p++)
         one_path(c, p, &t, &reversals);
-    out->usd_per_call = c->calls_per_unit > 0 ? 1 / c->calls_per_unit : 0;
+    out->usd_per_call = c->calls_per_unit > 0 ? c->unit_price / c->calls_per_unit : 0;
     out->saving12 = saving_at_12(c, &t, a);
     out->months = c->months;
     for (int m = 0; m < c->months; m++)

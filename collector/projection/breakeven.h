@@ -40,6 +40,7 @@ struct breakeven_case {
     int64_t now;
     double calls_per_unit, tokens_per_unit;
     double calls_per_day; /* today: mean of the last 28 days */
+    double unit_price;    /* USD of a unit today: 1, but for a what-if */
 };
 
 /*

@@ -12,6 +12,7 @@
 #define BREAKEVEN_PROJECTION_JOB_H
 
 #include "collector/projection/result.h"
+#include "collector/projection/whatif.h"
 #include "common/price.h"
 
 struct store;
@@ -40,6 +41,14 @@ struct projection_job {
 enum status projection_run(const struct projection_job *job, const struct workload *w,
                            struct arena *a, struct projection_result *out,
                            struct buf *why);
+
+/*
+ * The same with inputs moved (whatif.h; NULL: none), without the backtest: for questions,
+ * not for keeping. Reads the store, writes nothing.
+ */
+enum status projection_what_if(const struct projection_job *job, const struct workload *w,
+                               const struct whatif *change, struct arena *a,
+                               struct projection_result *out, struct buf *why);
 
 /* Keep r in the store: kind "projection", key the workload, JSON of projection_json. */
 enum status projection_save(struct store *store, const struct projection_result *r);

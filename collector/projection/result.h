@@ -5,7 +5,7 @@
 #ifndef BREAKEVEN_PROJECTION_RESULT_H
 #define BREAKEVEN_PROJECTION_RESULT_H
 
-#include "collector/projection/scenario.h"
+#include "collector/projection/whatif.h"
 
 enum { PROJECTION_MONTHS_MAX = 25 /* the current month and up to 24 after it */ };
 
@@ -81,6 +81,7 @@ struct projection_result {
 
     /* the scenario as computed with */
     struct scenario scenario;
+    const struct whatif *what_if; /* what was moved for a question; NULL: nothing */
 
     /* forecast */
     int months; /* entries of month[], current month included; 0 when refused */

@@ -1,6 +1,8 @@
 /* The result as JSON: keys are the names of the struct's members; unknown is null. */
 #include "collector/projection/result.h"
 
+#include <math.h>
+
 #include "common/instant.h"
 #include "common/json.h"
 
@@ -133,6 +135,18 @@ static void scenario(struct json_out *o, const struct scenario *s)
     json_close(o, '}');
 }
 
+static void what_if(struct json_out *o, const struct whatif *w)
+{
+    json_key(o, "what_if");
+    json_open(o, '{');
+    for (const struct whatif_field *f = whatif_fields; f->name; f++) {
+        double v = *(const double *)((const char *)w + f->offset);
+        if (!isnan(v))
+            num(o, f->name, v);
+    }
+    json_close(o, '}');
+}
+
 static void history(struct json_out *o, const struct projection_result *r)
 {
     day(o, "first_day", r->first_day);
@@ -219,6 +233,8 @@ void projection_json(const struct projection_result *r, struct buf *out)
     json_close(&o, ']');
     history(&o, r);
     scenario(&o, &r->scenario);
+    if (r->what_if)
+        what_if(&o, r->what_if);
     if (r->verdict != PROJECTION_REFUSED)
         breakeven(&o, r);
     json_close(&o, '}');

@@ -16,9 +16,9 @@ static const char *const option_names[] = { "on_demand", "reserved", "spot", NUL
 
 const char *input_origin_name(enum input_origin o)
 {
-    return o == INPUT_DECLARED   ? "declared"
-           : o == INPUT_MEASURED ? "measured"
-                                 : "default";
+    static const char *const names[] = { "default", "declared", "measured", "what-if" };
+
+    return names[o];
 }
 
 const char *hosted_capacity_name(enum hosted_capacity c)

@@ -12,9 +12,9 @@
 
 #include "common/yaml.h"
 
-enum input_origin { INPUT_DEFAULT, INPUT_DECLARED, INPUT_MEASURED };
+enum input_origin { INPUT_DEFAULT, INPUT_DECLARED, INPUT_MEASURED, INPUT_WHATIF };
 
-/* "default", "declared", "measured". */
+/* "default", "declared", "measured", "what-if". */
 const char *input_origin_name(enum input_origin o);
 
 /* A number of the model and where it comes from. */

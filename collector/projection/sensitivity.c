@@ -47,7 +47,7 @@ static double now_value(const struct breakeven_case *c, int lever)
     if (lever == VOLUME)
         return c->calls_per_day;
     if (lever == API_PRICE)
-        return 1000 / c->calls_per_unit; /* USD per 1,000 calls */
+        return 1000 * c->unit_price / c->calls_per_unit; /* USD per 1,000 calls */
     const char *base = (const char *)c->scenario;
     return ((const struct input *)(base + levers[lever].offset))->v;
 }
@@ -82,7 +82,7 @@ static enum status try_lever(const struct breakeven_case *c, int lever, double f
     enum status st = breakeven_compute(&k, a, r);
     out->saving = r->saving12.median;
     out->payback = r->payback.months50;
-    double usd = (lever == API_PRICE ? factor : 1) / c->calls_per_unit;
+    double usd = (lever == API_PRICE ? factor : 1) * c->unit_price / c->calls_per_unit;
     out->threshold = breakeven_threshold(&s, c->load, usd);
     return st;
 }

@@ -121,6 +121,7 @@ static void compute(struct future *f, const struct scenario *s, int months)
                                 .months = months,
                                 .now = NOW,
                                 .calls_per_unit = 100,
+                                .unit_price = 1,
                                 .tokens_per_unit = 1e5,
                                 .calls_per_day = f->point[0] / 7 * 100 };
 

@@ -357,6 +357,125 @@ static void documents_can_be_read(void **state)
     buf_release(&out);
 }
 
+/* --- what if --- */
+
+static void ask(struct fixture *f, const char *name, const char *value)
+{
+    struct gpu_list none = { 0 };
+    struct projection_job job = { .store = &f->h.head,
+                                  .prices = f->book,
+                                  .config = &f->config,
+                                  .gpus = &none,
+                                  .now = NOW };
+    static struct whatif w;
+
+    w = whatif_none();
+    if (name)
+        assert_int_equal(whatif_set(&w, slice_str(name), slice_str(value), &f->why),
+                         ST_OK);
+    assert_int_equal(projection_what_if(&job, &f->w, &w, &f->a, &f->r, &f->why), ST_OK);
+}
+
+static bool near(double a, double b)
+{
+    return fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
+}
+
+static void what_if_moves_what_it_says(void **state)
+{
+    struct fixture *f = *state;
+    struct projection_result was;
+
+    f->w.hosted.setup_micros = 500 * 1000000ull;
+    run(f);
+    was = f->r;
+    ask(f, NULL, NULL); /* nothing moved: the same numbers, without the backtest */
+    assert_true(memcmp(was.month, f->r.month, sizeof was.month) == 0);
+    assert_true(memcmp(&was.payback, &f->r.payback, sizeof was.payback) == 0);
+    assert_true(f->r.backtest_mape == -1);
+
+    ask(f, "volume", "2");
+    assert_true(near(f->r.calls_per_day, 2 * was.calls_per_day));
+    assert_true(near(f->r.threshold_calls_per_day, was.threshold_calls_per_day));
+    assert_true(near(f->r.month[3].api.hi80, 2 * was.month[3].api.hi80));
+    assert_true(near(f->r.usd_per_call, was.usd_per_call));
+    ask(f, "volume", "0");
+    assert_true(f->r.month[3].api.hi95 == 0 && f->r.calls_per_day == 0);
+
+    /* November 2027 is 52 weeks away: growth of a half is nearly all there. */
+    ask(f, "volume_growth", "0.5");
+    double grown = f->r.month[12].api.median / was.month[12].api.median;
+    assert_true(grown > 1.46 && grown < 1.49);
+    assert_true(f->r.calls_per_day == was.calls_per_day);
+
+    ask(f, "api_price", "0.5");
+    assert_true(near(f->r.usd_per_call, 0.5 * was.usd_per_call));
+    assert_true(near(f->r.threshold_calls_per_day, 2 * was.threshold_calls_per_day));
+    assert_true(near(f->r.month[3].api.median, 0.5 * was.month[3].api.median));
+
+    ask(f, "monthly_fixed", "0");
+    assert_int_equal(f->r.verdict, PROJECTION_CROSSED);
+    assert_int_equal(f->r.scenario.monthly_fixed.origin, INPUT_WHATIF);
+    ask(f, "coverage", "0.5"); /* half of the bill stays */
+    assert_true(near(f->r.month[3].hosted.median, 1150 + was.month[3].api.median / 2));
+    struct buf json = { 0 };
+    projection_json(&f->r, &json);
+    assert_true(json_pointer_double(buf_slice(&json), "/what_if/coverage", -1) == 0.5);
+    buf_release(&json);
+}
+
+static void what_if_refuses(void **state)
+{
+    struct fixture *f = *state;
+    struct whatif w = whatif_none();
+    static const struct {
+        const char *name, *value, *why;
+        enum status st;
+    } rows[] = {
+        { "colour", "1", "known are volume, volume_growth", ST_NOT_FOUND },
+        { "coverage", "1.1", "from 0 to 1", ST_BAD },
+        { "coverage", "-0.1", "from 0 to 1", ST_BAD },
+        { "coverage", "", "no number", ST_BAD },
+        { "volume", "nan", "no number", ST_BAD },
+        { "volume", "1x", "no number", ST_BAD },
+        { "volume", "1e999", "no number", ST_BAD },
+        { "volume", "1111111111111111111111111111111111111", "no number", ST_BAD },
+    };
+
+    assert_true(whatif_is_none(&w));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        buf_reset(&f->why);
+        CHECK(whatif_set(&w, slice_str(rows[i].name), slice_str(rows[i].value),
+                         &f->why) == rows[i].st &&
+                  strstr(buf_cstr(&f->why), rows[i].why),
+              "%s=%s: %s", rows[i].name, rows[i].value, buf_cstr(&f->why));
+    }
+    assert_true(whatif_is_none(&w));
+}
+
+/* The roofline holds for a question too. */
+static void what_if_keeps_to_physics(void **state)
+{
+    struct fixture *f = *state;
+    struct gpu gpu = { .name = "g",
+                       .memory_gb = 48,
+                       .bandwidth_gb_s = 864,
+                       .on_demand_micros = 1000000,
+                       .output_tokens_per_s = 1200 };
+    struct gpu_list list = { &gpu, 1 };
+    struct whatif w = whatif_none();
+    struct scenario s;
+
+    f->w.hosted.gpu = "g";
+    w.output_tokens_per_s = 3456; /* 864 / 16 GB x 64 sequences */
+    w.gpu_price = 0.5;
+    assert_int_equal(whatif_resolve(&f->w, &w, &list, &s, &f->why), ST_OK);
+    assert_true(s.gpu_hour.v == 0.5 && s.gpu_hour.origin == INPUT_WHATIF);
+    w.output_tokens_per_s = 3457;
+    assert_int_equal(whatif_resolve(&f->w, &w, &list, &s, &f->why), ST_CONFIG);
+    assert_non_null(strstr(buf_cstr(&f->why), "above what memory allows"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +485,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(short_history_warns, setup, teardown),
         cmocka_unit_test_setup_teardown(levers_and_alternatives, setup, teardown),
         cmocka_unit_test_setup_teardown(documents_can_be_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_if_moves_what_it_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_if_refuses, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_if_keeps_to_physics, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

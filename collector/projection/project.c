@@ -1,0 +1,284 @@
+/* See project.h; what is known of the past, then the months ahead. */
+#include "collector/projection/project.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "collector/projection/backtest.h"
+#include "collector/projection/breakeven.h"
+
+enum {
+    DAY_S = 86400,
+    STALE_DAYS = 60, /* older data are projected from their own end */
+};
+
+struct work {
+    const struct project_input *in;
+    struct arena *arena;
+    struct projection_result *out;
+    struct outlook outlook;
+    struct breakeven_month month[PROJECTION_MONTHS_MAX];
+    int months;
+    int warnings;
+};
+
+static void warn(struct work *k, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void warn(struct work *k, const char *fmt, ...)
+{
+    char text[300];
+    va_list ap;
+    int most = (int)(sizeof k->out->warning / sizeof *k->out->warning) - 1;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    struct slice copy = arena_dup(k->arena, slice_str(text));
+    if (copy.p && k->warnings < most)
+        k->out->warning[k->warnings++] = copy.p;
+}
+
+static enum status refuse(struct work *k, const char *reason)
+{
+    k->out->verdict = PROJECTION_REFUSED;
+    k->out->reason = reason;
+    return ST_OK;
+}
+
+static void set_history(struct work *k)
+{
+    const struct demand *d = k->in->demand;
+    struct projection_result *r = k->out;
+    double days = fmax(1, d->recent_days);
+
+    r->first_day = d->first_day;
+    r->last_day = d->last_day;
+    r->days = d->days;
+    r->calls_per_day = d->recent_calls / days;
+    r->tokens_per_day = d->recent_tokens / days;
+    r->usd_per_day = d->recent_volume / days;
+    r->usd_per_call = d->recent_calls > 0 ? d->recent_volume / d->recent_calls : 0;
+    r->estimated_share = d->estimated;
+    r->missing_share = d->missing;
+    r->unpriced_share = d->unpriced;
+}
+
+static void set_warnings(struct work *k)
+{
+    const struct demand *d = k->in->demand;
+    int gaps = 0;
+
+    for (int i = 0; i < d->days; i++)
+        gaps += isnan(d->volume[i]);
+    if (d->days < OUTLOOK_SHORT_DAYS)
+        warn(k, "short history: %d days; the last weeks go on flat, with wide intervals",
+             d->days);
+    if (d->unpriced > 0)
+        warn(k,
+             "%.1f %% of the calls have no (full) price: the API cost is a lower bound",
+             100 * d->unpriced);
+    if (d->missing > 0)
+        warn(k, "%.1f %% of the calls have no token counts; taken at the others' mean",
+             100 * d->missing);
+    if (d->estimated > 0)
+        warn(k, "%.1f %% of the calls have estimated token counts", 100 * d->estimated);
+    if (gaps)
+        warn(k,
+             "%d of %d days were reported by nobody or without counts: gaps, not zeros",
+             gaps, d->days);
+    if (!d->load_measured && k->out->scenario.gpu)
+        warn(k, "no two weeks of hourly data: capacity assumes an even load");
+    if (k->out->at - d->last_day > STALE_DAYS * DAY_S)
+        warn(k, "the last data are of %lld days ago: projected from there",
+             (long long)((k->in->now - d->last_day) / DAY_S));
+}
+
+/* USD of a unit of volume today: 1 but for a what-if. */
+static double unit_price(const struct work *k)
+{
+    const struct whatif *change = k->in->change;
+
+    return change && !isnan(change->api_price) ? change->api_price : 1;
+}
+
+/* Mean over days [from, to) of the recent mix's price, relative to today's. */
+static double price_of_days(const struct work *k, int64_t first, int64_t end,
+                            double today)
+{
+    const struct price_book *book = k->in->prices;
+    double at_first = demand_mix_usd(k->in->demand, book, first);
+    double sum = 0;
+    int days = 0;
+
+    if (today <= 0)
+        return 1;
+    if (demand_mix_usd(k->in->demand, book, end - DAY_S) == at_first)
+        return at_first / today;
+    for (int64_t day = first; day < end; day += DAY_S, days++)
+        sum += demand_mix_usd(k->in->demand, book, day);
+    return sum / days / today;
+}
+
+/* Months from the one of `now` on: what is known of them and what lies ahead. */
+static void make_months(struct work *k, int64_t now)
+{
+    const struct demand *d = k->in->demand;
+    int64_t start[PROJECTION_MONTHS_MAX + 1], ahead = d->last_day + DAY_S;
+    double today = demand_mix_usd(d, k->in->prices, k->in->now);
+    double change = 1 + k->out->scenario.api_price_change.v;
+
+    k->months = (int)k->in->config->horizon_months + 1;
+    breakeven_months(now, k->months, start);
+    for (int m = 0; m < k->months; m++) {
+        struct breakeven_month *b = &k->month[m];
+        int64_t from = start[m] > ahead ? start[m] : ahead;
+        double middle = ((double)from + (double)start[m + 1]) / 2 - (double)now;
+        *b = (struct breakeven_month){
+            .start = start[m],
+            .days = (int)((start[m + 1] - start[m]) / DAY_S),
+            .from = (int)((from - ahead) / DAY_S),
+            .to = (int)((start[m + 1] - ahead) / DAY_S),
+            .years = fmax(0, middle / (365.25 * DAY_S)),
+        };
+        b->api_price = unit_price(k) * price_of_days(k, from, start[m + 1], today) *
+                       pow(change, b->years);
+        for (int i = 0; i < d->days; i++) {
+            int64_t day = d->first_day + (int64_t)i * DAY_S;
+            if (day < start[m] || day >= start[m + 1] || isnan(d->usd[i]))
+                continue;
+            b->known_calls += d->calls[i];
+            b->known_usd += d->usd[i];
+        }
+    }
+}
+
+/* The changed volume, block by block, in the forecast and in every path alike. */
+static void change_volume(struct work *k, struct paths *paths)
+{
+    struct outlook *o = &k->outlook;
+
+    for (int i = 0; i < o->f.h && k->in->change; i++) {
+        double years = (i + 0.5) * o->block / 365.25;
+        double factor = whatif_volume(k->in->change, years);
+        o->f.point[i] *= factor;
+        for (int p = 0; p < paths->n; p++)
+            paths_row(paths, p)[i] *= factor;
+    }
+}
+
+static enum status compute(struct work *k, int64_t now)
+{
+    const struct demand *d = k->in->demand;
+    struct projection_result *r = k->out;
+    struct paths paths;
+    enum status st;
+
+    make_months(k, now);
+    if ((st = outlook_make(d->volume, d->days, k->month[k->months - 1].to, k->arena,
+                           &k->outlook)))
+        return st == ST_BAD ? refuse(k, "no day of the history has token counts") : st;
+    if (k->outlook.f.notes.stopped)
+        warn(k, "the traffic has stopped: the forecast is zero");
+    if ((st = paths_draw(&k->outlook.f, (int)k->in->config->paths, r->seed, k->arena,
+                         &paths)))
+        return st;
+    change_volume(k, &paths);
+    double volume = whatif_volume(k->in->change, 0);
+    r->calls_per_day *= volume;
+    r->tokens_per_day *= volume;
+    r->usd_per_day *= volume * unit_price(k);
+    const struct breakeven_case c = {
+        .scenario = &r->scenario,
+        .load = &d->load,
+        .outlook = &k->outlook,
+        .paths = &paths,
+        .month = k->month,
+        .months = k->months,
+        .now = now,
+        .calls_per_unit = d->recent_calls / d->recent_volume,
+        .tokens_per_unit = d->recent_tokens / d->recent_volume,
+        .calls_per_day = r->calls_per_day,
+        .unit_price = unit_price(k),
+    };
+    st = breakeven_compute(&c, k->arena, r);
+    return st ? st : breakeven_sensitivity(&c, k->arena, r);
+}
+
+/* What the same calls would cost elsewhere: the first resort before a model of one's own.
+ */
+static void set_alternatives(struct work *k)
+{
+    const struct demand *d = k->in->demand;
+    struct projection_result *r = k->out;
+    const struct price_book *book = k->in->prices;
+    double days = fmax(1, d->recent_days) * (1 - d->missing);
+    double a_day = whatif_volume(k->in->change, 0) * unit_price(k) / days;
+    struct demand_mix batch = { .tier = SLICE("batch") };
+    double usd = demand_mix_other(d, book, k->in->now, &batch);
+
+    if (usd >= 0)
+        r->alternative[r->alternatives++] =
+            (struct projection_alternative){ "batch tier", usd * a_day };
+    for (size_t i = 0; i < k->in->workload->alternatives.n; i++) {
+        struct demand_mix other = { 0 };
+        const char *name = k->in->workload->alternatives.at[i];
+        if (r->alternatives == PROJECTION_ALTERNATIVES)
+            return;
+        slice_cut(slice_str(name), '/', &other.provider, &other.model);
+        usd = other.model.n ? demand_mix_other(d, book, k->in->now, &other) : -1;
+        r->alternative[r->alternatives++] =
+            (struct projection_alternative){ name, usd >= 0 ? usd * a_day : -1 };
+    }
+}
+
+static enum status look_back(struct work *k)
+{
+    const struct demand *d = k->in->demand;
+    struct arena scratch;
+    struct backtest b;
+
+    arena_init(&scratch, 64 << 20);
+    enum status st = backtest_run(d->volume, d->days, k->out->seed, &scratch, &b);
+    arena_release(&scratch);
+    k->out->backtest_mape = b.mape;
+    k->out->backtest_cover80 = b.cover80;
+    k->out->backtest_origins = b.origins;
+    return st;
+}
+
+enum status project_make(const struct project_input *in, struct arena *a,
+                         struct projection_result *out)
+{
+    struct work k = { .in = in, .arena = a, .out = out };
+    const struct demand *d = in->demand;
+
+    *out = (struct projection_result){
+        .workload = in->workload->name,
+        .at = in->now,
+        .seed = dice_seed_of(slice_str(in->workload->name)),
+        .scenario = *in->scenario,
+        .what_if = in->change,
+        .threshold_calls_per_day = -1,
+        .threshold_ratio = -1,
+        .backtest_mape = -1,
+        .backtest_cover80 = -1,
+    };
+    if (d->days == 0)
+        return refuse(&k, "no usage matches the workload's filter");
+    set_history(&k);
+    set_warnings(&k);
+    if (d->days < OUTLOOK_LEAST_DAYS)
+        return refuse(&k, "less than 14 days of history: a run rate, not a projection");
+    if (d->recent_calls <= 0)
+        return refuse(&k, "no calls in the last 28 days");
+    if (d->missing >= 1)
+        return refuse(&k, "no call of the last 28 days has token counts");
+    if (d->recent_volume <= 0)
+        return refuse(&k, "no model of the last 28 days has a price");
+    set_alternatives(&k);
+    int64_t end = d->last_day + DAY_S;
+    enum status st = compute(&k, in->now - end > STALE_DAYS * DAY_S ? end : in->now);
+    return st || in->change ? st : look_back(&k);
+}
