@@ -1,5 +1,6 @@
 /* Jobs of a running server: see background.h. */
 #include "collector/background.h"
+#include "collector/projection/compare_job.h"
 #include "collector/projection/decide_record.h"
 
 #include <fcntl.h>
@@ -50,8 +51,22 @@ static enum status keep_decision(void *arg, const struct workload *w,
 {
     struct background *b = arg;
     struct decision_record rec;
-    enum status st = decision_record_make(b->c.store, b->c.prices, w, r, a, &rec);
+    const struct projection_job job = { .store = b->c.store,
+                                        .prices = b->c.prices,
+                                        .config = b->c.projection,
+                                        .gpus = b->c.gpus,
+                                        .now = r->at };
+    const struct compare_result *test = NULL;
+    struct buf why = { 0 };
+    enum status st = compare_measured(&job, w, a, &test, &why);
 
+    if (st == ST_CONFIG) { /* an arm without a filter: decide without the test */
+        log_warn(b->c.log, "%s: %s", w->name, buf_cstr(&why));
+        st = ST_OK;
+    }
+    buf_release(&why);
+    if (!st)
+        st = decision_record_make(b->c.store, b->c.prices, w, r, test, a, &rec);
     if (st || !decision_record_matters(&rec))
         return st;
     return decision_record_save(b->c.store, &rec);

@@ -4,6 +4,7 @@
  */
 #include "collector/background.h"
 #include "collector/command.h"
+#include "collector/projection/compare_job.h"
 #include "collector/projection/decide_record.h"
 #include "collector/store.h"
 
@@ -31,8 +32,11 @@ static enum status decide_one(const struct projection_job *job, const struct wor
     struct decision_record rec;
     enum status st = projection_run(job, w, &p->one, &r, why);
 
+    const struct compare_result *test = NULL;
     if (!st)
-        st = decision_record_make(job->store, job->prices, w, &r, &p->one, &rec);
+        st = compare_measured(job, w, &p->one, &test, why);
+    if (!st)
+        st = decision_record_make(job->store, job->prices, w, &r, test, &p->one, &rec);
     if (st)
         return st;
     if (asked->json)

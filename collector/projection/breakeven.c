@@ -60,6 +60,7 @@ static double advantage(const struct compare *c, double calls)
         .api_usd = calls * c->usd_per_call * BREAKEVEN_MONTH_DAYS,
         .days = BREAKEVEN_MONTH_DAYS,
         .fraction = 1,
+        .gpu = 1,
     };
 
     hosted_month_cost(c->s, c->l, &m, &cost);
@@ -139,7 +140,7 @@ static double one_month(const struct breakeven_case *c, int m, double ahead,
         .days = k->days,
         .fraction = 1,
         .number = m,
-        .years = k->years,
+        .gpu = k->gpu,
     };
 
     *api = month.api_usd;

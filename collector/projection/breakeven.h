@@ -26,7 +26,7 @@ struct breakeven_month {
     int from, to;
     double known_calls, known_usd;
     double api_price; /* USD of one unit of volume, mean over the days ahead */
-    double years;     /* from now to the middle of the days ahead */
+    double gpu;       /* mean price of a GPU over the days ahead, of today's */
 };
 
 /* Volume comes in units of one US dollar at today's prices. */

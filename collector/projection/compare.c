@@ -309,6 +309,49 @@ static void add_score(const struct compare_case *c, size_t i, struct compare_res
     }
 }
 
+const struct compare_line *compare_find(const struct compare_result *r, const char *name,
+                                        const char *unit)
+{
+    for (size_t i = 0; i < r->lines; i++)
+        if (strcmp(r->line[i].name, name) == 0 && strcmp(r->line[i].unit, unit) == 0)
+            return &r->line[i];
+    return NULL;
+}
+
+static void conclude(struct compare_result *r, enum test_state state, const char *reason)
+{
+    r->test = state;
+    r->reason = reason;
+}
+
+/*
+ * Passed: as good or better in quality, by more than chance and from a thousand examples,
+ * with no more errors. Failed: worse in either. All else goes on.
+ */
+static void judge_test(const struct compare_case *c, struct compare_result *r)
+{
+    enum compare_verdict errors = compare_find(r, "error_rate", "share")->verdict;
+
+    if (r->calls[COMPARE_SPECIALIST] == 0)
+        return conclude(r, TEST_NOT_STARTED, "the specialist has had no calls yet");
+    if (r->quality == COMPARE_WORSE)
+        return conclude(r, TEST_FAILED, "the specialist's quality is worse");
+    if (errors == COMPARE_WORSE)
+        return conclude(r, TEST_FAILED, "the specialist fails more often");
+    if (!c->quality_metric)
+        return conclude(r, TEST_RUNNING, "no quality_metric says how good answers are");
+    if (r->quality == COMPARE_NOT_YET)
+        return conclude(r, TEST_RUNNING, "no verdict on quality yet");
+    if (r->examples < COMPARE_EXAMPLES)
+        return conclude(r, TEST_RUNNING, "fewer than 1,000 scored examples yet");
+    if (errors == COMPARE_NOT_YET)
+        return conclude(r, TEST_RUNNING, "no verdict on errors yet");
+    conclude(r, TEST_PASSED,
+             r->quality == COMPARE_BETTER
+                 ? "quality is better, errors are no more, from 1,000 examples or more"
+                 : "quality is equal, errors are no more, from 1,000 examples or more");
+}
+
 void compare_judge(const struct compare_case *c, struct compare_result *out)
 {
     *out = (struct compare_result){ .example_of = "scores" };
@@ -321,4 +364,7 @@ void compare_judge(const struct compare_case *c, struct compare_result *out)
         out->examples = c->arm[COMPARE_SPECIALIST].calls;
         out->example_of = "calls";
     }
+    for (int s = 0; s < COMPARE_SIDES; s++)
+        out->calls[s] = c->arm[s].calls;
+    judge_test(c, out);
 }

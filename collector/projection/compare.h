@@ -10,6 +10,7 @@
 #ifndef BREAKEVEN_PROJECTION_COMPARE_H
 #define BREAKEVEN_PROJECTION_COMPARE_H
 
+#include "collector/projection/scenario.h"
 #include "common/sketch.h"
 
 enum {
@@ -94,7 +95,14 @@ struct compare_result {
     uint64_t examples;      /* specialist's scores of quality_metric, or its calls */
     const char *example_of; /* "scores" or "calls" */
     enum compare_verdict quality; /* verdict of quality_metric; NOT_YET without one */
+    uint64_t calls[COMPARE_SIDES];
+    int test;           /* enum test_state by what was measured */
+    const char *reason; /* of it, one sentence */
 };
+
+/* The line of that name and unit; NULL: there is none. */
+const struct compare_line *compare_find(const struct compare_result *r, const char *name,
+                                        const char *unit);
 
 void compare_judge(const struct compare_case *c, struct compare_result *out);
 

@@ -2,6 +2,7 @@
 #include "collector/projection/compare_job.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "collector/projection/demand.h"
 #include "collector/score.h"
@@ -20,14 +21,14 @@ struct work {
 };
 
 /* What an arm leaves open of app and environment is the workload's. */
-static enum status arm_query(struct work *k, enum compare_side side,
-                             struct store_query *q, struct buf *why)
+static enum status arm_query(const struct workload *w, enum compare_side side,
+                             struct arena *a, struct store_query *q, struct buf *why)
 {
     const struct workload_arm *arm =
-        side == COMPARE_API ? &k->w->compare.api : &k->w->compare.specialist;
-    struct workload one = { .app = arm->app.n ? arm->app : k->w->app,
+        side == COMPARE_API ? &w->compare.api : &w->compare.specialist;
+    struct workload one = { .app = arm->app.n ? arm->app : w->app,
                             .environment =
-                                arm->environment.n ? arm->environment : k->w->environment,
+                                arm->environment.n ? arm->environment : w->environment,
                             .provider = arm->provider,
                             .model = arm->model,
                             .surface = arm->surface };
@@ -41,8 +42,27 @@ static enum status arm_query(struct work *k, enum compare_side side,
                  compare_side_name(side));
         return ST_CONFIG;
     }
-    *q = (struct store_query){ .from = k->out->from, .to = k->out->to };
-    return demand_filter(&one, k->arena, q);
+    return demand_filter(&one, a, q);
+}
+
+/* The days of the test, today so far included. */
+static void test_days(const struct workload *w, int64_t now, int64_t *from, int64_t *to)
+{
+    *to = now - now % DAY_S + DAY_S;
+    *from = *to - w->compare.days * DAY_S;
+}
+
+/* Only whole answers. */
+static enum status only_answered(struct store_query *q, struct arena *a)
+{
+    struct store_filter *f = arena_alloc(a, (q->filters + 1) * sizeof *f);
+
+    if (!f)
+        return ST_LIMIT;
+    memcpy(f, q->filter, q->filters * sizeof *f);
+    f[q->filters++] = (struct store_filter){ STORE_OUTCOME, SLICE("ok") };
+    q->filter = f;
+    return ST_OK;
 }
 
 static void add_row(struct work *k, enum compare_side side, struct compare_day *days,
@@ -76,9 +96,9 @@ static enum status read_arm(struct work *k, enum compare_side side, struct buf *
 {
     size_t days = (size_t)((k->out->to - k->out->from) / DAY_S);
     struct compare_day *day = arena_alloc(k->arena, days * sizeof *day);
-    struct store_query q;
+    struct store_query q = { .from = k->out->from, .to = k->out->to };
     struct query_result rows;
-    enum status st = arm_query(k, side, &q, why);
+    enum status st = arm_query(k->w, side, k->arena, &q, why);
 
     if (st || !day)
         return st ? st : ST_LIMIT;
@@ -95,17 +115,70 @@ static enum status read_arm(struct work *k, enum compare_side side, struct buf *
     arm->duration = &k->sketch[side][0];
     arm->ttft = &k->sketch[side][1];
     k->out->calls_day[side] = (double)arm->calls / (double)days;
-    struct store_filter *f =
-        arena_alloc(k->arena, (q.filters + 1) * sizeof *f); /* and only whole answers */
-    if (!f)
-        return ST_LIMIT;
-    memcpy(f, q.filter, q.filters * sizeof *f);
-    f[q.filters++] = (struct store_filter){ STORE_OUTCOME, SLICE("ok") };
-    q.filter = f;
+    if ((st = only_answered(&q, k->arena)))
+        return st;
     q.group = 0;
     q.grain = STORE_HOUR;
     return store_sketches(k->job->store, &q, &k->sketch[side][0], &k->sketch[side][1]);
 }
+
+/* --- throughput --- */
+
+enum { BUSY_HOURS = 48 /* looked at, the busiest ones; the rest was lighter */ };
+
+static int busiest_first(const void *a, const void *b)
+{
+    const struct query_row *x = a, *y = b;
+    uint64_t one = x->v[USAGE_output], two = y->v[USAGE_output];
+
+    return one == two ? (x->time > y->time) - (x->time < y->time) : one < two ? 1 : -1;
+}
+
+static enum status read_hour(struct store *s, struct store_query q,
+                             const struct query_row *row, struct throughput_hour *out)
+{
+    struct sketch duration = { 0 }, ttft = { 0 };
+
+    q.from = row->time;
+    q.to = row->time + 3600;
+    enum status st = store_sketches(s, &q, &duration, &ttft);
+    *out = (struct throughput_hour){
+        .calls = duration.count,
+        .output = (double)row->v[USAGE_output],
+        .p95 = duration.count ? (double)sketch_quantile(&duration, 0.95) * 1e-6 : NAN,
+    };
+    sketch_release(&duration);
+    sketch_release(&ttft);
+    return st;
+}
+
+enum status compare_throughput(const struct projection_job *job, const struct workload *w,
+                               struct arena *a, struct throughput *out, struct buf *why)
+{
+    struct store_query q = { .grain = STORE_HOUR };
+    struct throughput_hour hour[BUSY_HOURS];
+    struct query_result rows;
+    enum status st;
+    size_t n = 0;
+
+    *out = (struct throughput){ 0 };
+    if (w->compare.line == 0 || w->hosted.latency_target_ms == 0)
+        return ST_OK;
+    test_days(w, job->now, &q.from, &q.to);
+    if ((st = arm_query(w, COMPARE_SPECIALIST, a, &q, why)) ||
+        (st = only_answered(&q, a)) || (st = query_usage(job->store, NULL, &q, a, &rows)))
+        return st;
+    if (rows.rows)
+        qsort(rows.row, rows.rows, sizeof *rows.row, busiest_first);
+    for (; n < rows.rows && n < BUSY_HOURS; n++)
+        if ((st = read_hour(job->store, q, &rows.row[n], &hour[n])))
+            return st;
+    *out = throughput_of(hour, n, (double)w->hosted.latency_target_ms / 1e3,
+                         w->compare.replicas);
+    return ST_OK;
+}
+
+/* --- cost --- */
 
 /* USD of one call that the specialist answers, at so many a day. */
 static double hosted_per_call(const struct scenario *s, const struct hosted_load *l,
@@ -114,7 +187,8 @@ static double hosted_per_call(const struct scenario *s, const struct hosted_load
     struct hosted_month m = { .calls_per_day = calls_per_day,
                               .api_usd = calls_per_day * MONTH_DAYS * api_per_call,
                               .days = MONTH_DAYS,
-                              .fraction = 1 };
+                              .fraction = 1,
+                              .gpu = 1 };
     struct hosted_cost cost;
 
     if (calls_per_day <= 0)
@@ -124,15 +198,51 @@ static double hosted_per_call(const struct scenario *s, const struct hosted_load
     return (cost.total + retrain) / (calls_per_day * MONTH_DAYS);
 }
 
+/*
+ * How calls lie in the week: of the specialist's arm as it runs, and of both arms
+ * together, which it would take over. Even where two weeks are not there yet.
+ */
+static enum status read_loads(struct work *k, struct hosted_load load[2], struct buf *why)
+{
+    struct query_profile p[COMPARE_SIDES];
+    struct compare_report *r = k->out;
+    struct store_query q = { .grain = STORE_HOUR };
+    int64_t today = r->to - DAY_S, first = today;
+
+    for (int s = 0; s < COMPARE_SIDES; s++) {
+        q = (struct store_query){ .from = r->from, .to = today, .grain = STORE_HOUR };
+        enum status st = arm_query(k->w, (enum compare_side)s, k->arena, &q, why);
+        if (st || (st = query_profile(k->job->store, &q, &p[s])))
+            return st;
+        if (p[s].first_hour && p[s].first_hour < first)
+            first = p[s].first_hour;
+    }
+    double weeks = (double)(today - first) / (7.0 * DAY_S);
+    hosted_load_flat(&load[0]);
+    hosted_load_flat(&load[1]);
+    demand_load(&p[COMPARE_SPECIALIST], weeks, &load[0]);
+    struct query_profile *both = &p[COMPARE_API];
+    for (int h = 0; h < HOSTED_WEEK; h++)
+        both->calls[h] += p[COMPARE_SPECIALIST].calls[h];
+    both->peak_calls += p[COMPARE_SPECIALIST].peak_calls;
+    r->load_measured = demand_load(both, weeks, &load[1]);
+    return ST_OK;
+}
+
 /* The canary as it runs, and all calls of both arms that the specialist would take. */
 static enum status cost_specialist(struct work *k, struct buf *why)
 {
     struct scenario s;
-    struct hosted_load load;
+    struct hosted_load load[2]; /* the canary's, both arms' */
     struct compare_report *r = k->out;
     struct compare_case *c = &k->c;
-    enum status st = scenario_resolve(k->w, k->job->gpus, &s, why);
+    struct throughput seen;
+    enum status st = compare_throughput(k->job, k->w, k->arena, &seen, why);
 
+    if (!st) {
+        const struct scenario_sources from = { k->job->gpus, &seen, k->job->now };
+        st = scenario_resolve(k->w, &from, &s, why);
+    }
     c->hosted_canary = c->hosted_full = NAN;
     if (st)
         return st;
@@ -144,11 +254,12 @@ static enum status cost_specialist(struct work *k, struct buf *why)
     enum compare_side like =
         k->counted[COMPARE_SPECIALIST] ? COMPARE_SPECIALIST : COMPARE_API;
     double calls = (double)k->counted[like];
-    hosted_load_flat(&load);
     if (calls <= 0)
         return ST_OK;
-    load.input_per_call = k->input[like] / calls;
-    load.output_per_call = k->output[like] / calls;
+    if ((st = read_loads(k, load, why)))
+        return st;
+    load[0].input_per_call = load[1].input_per_call = k->input[like] / calls;
+    load[0].output_per_call = load[1].output_per_call = k->output[like] / calls;
     const struct compare_arm *api = &c->arm[COMPARE_API];
     double api_call =
         compare_ratio(&api->day->usd, &api->day->calls, api->days, sizeof *api->day).v;
@@ -156,8 +267,8 @@ static enum status cost_specialist(struct work *k, struct buf *why)
         return ST_OK; /* what goes on to the API has no price */
     s.coverage.v = 1; /* of its own calls */
     api_call = s.escalation.v > 0 ? api_call : 0;
-    c->hosted_canary = hosted_per_call(&s, &load, r->canary_day, api_call);
-    c->hosted_full = hosted_per_call(&s, &load, r->full_day, api_call);
+    c->hosted_canary = hosted_per_call(&s, &load[0], r->canary_day, api_call);
+    c->hosted_full = hosted_per_call(&s, &load[1], r->full_day, api_call);
     return ST_OK;
 }
 
@@ -182,20 +293,18 @@ static enum status run(struct work *k, struct buf *why)
 enum status compare_run(const struct projection_job *job, const struct workload *w,
                         struct arena *a, struct compare_report *out, struct buf *why)
 {
-    int64_t end = job->now - job->now % DAY_S + DAY_S; /* today so far counts */
     struct work k = { .job = job, .w = w, .arena = a, .out = out };
 
     *out = (struct compare_report){
         .workload = w->name,
         .at = job->now,
-        .from = end - w->compare.days * DAY_S,
-        .to = end,
         .margin = w->compare.margin,
         .rate_margin = w->compare.rate_margin,
         .quality_metric = w->compare.quality_metric && *w->compare.quality_metric
                               ? w->compare.quality_metric
                               : NULL,
     };
+    test_days(w, job->now, &out->from, &out->to);
     if (w->compare.line == 0) {
         buf_addf(why, "workload '%s' has no compare:", w->name);
         return ST_NOT_FOUND;
@@ -208,5 +317,22 @@ enum status compare_run(const struct projection_job *job, const struct workload 
     for (int s = 0; s < COMPARE_SIDES; s++)
         for (int i = 0; i < 2; i++)
             sketch_release(&k.sketch[s][i]);
+    return st;
+}
+
+enum status compare_measured(const struct projection_job *job, const struct workload *w,
+                             struct arena *a, const struct compare_result **out,
+                             struct buf *why)
+{
+    struct compare_report *report = arena_alloc(a, sizeof *report);
+
+    *out = NULL;
+    if (w->compare.line == 0)
+        return ST_OK;
+    if (!report)
+        return ST_NOMEM;
+    enum status st = compare_run(job, w, a, report, why);
+    if (st == ST_OK)
+        *out = &report->result;
     return st;
 }

@@ -16,6 +16,7 @@ struct compare_report {
     int64_t at, from, to;            /* Unix seconds; days [from, to) */
     double calls_day[COMPARE_SIDES]; /* mean of the days with a report of anybody */
     double canary_day, full_day; /* calls a day behind the two costs of the specialist */
+    bool load_measured;          /* the week's load of both arms is; else taken as even */
     double unpriced;             /* share of the API arm's calls without a full price */
     double margin, rate_margin;
     const char *quality_metric; /* or NULL */
@@ -26,6 +27,21 @@ struct compare_report {
  * are the store's. Memory of `a`. Uses store, prices, config, gpus and now of the job. */
 enum status compare_run(const struct projection_job *job, const struct workload *w,
                         struct arena *a, struct compare_report *out, struct buf *why);
+
+/*
+ * What the specialist's arm sustained within the workload's latency_target over the days
+ * of the test (throughput.h); zeros without `compare:` or a target. Errors as above.
+ */
+enum status compare_throughput(const struct projection_job *job, const struct workload *w,
+                               struct arena *a, struct throughput *out, struct buf *why);
+
+/*
+ * What the parallel test of w measured, in memory of `a`; *out is NULL where none is
+ * declared. Errors as of compare_run.
+ */
+enum status compare_measured(const struct projection_job *job, const struct workload *w,
+                             struct arena *a, const struct compare_result **out,
+                             struct buf *why);
 
 /* One JSON object; a readable table. */
 void compare_json(const struct compare_report *r, struct buf *out);

@@ -81,6 +81,12 @@ void compare_json(const struct compare_report *r, struct buf *out)
     put_num(&o, "rate_margin", r->rate_margin);
     put_str(&o, "quality_metric", r->quality_metric);
     put_str(&o, "quality", compare_verdict_name(r->result.quality));
+    put_str(&o, "test", test_names[r->result.test]);
+    put_str(&o, "test_reason", r->result.reason);
+    json_key(&o, "load");
+    json_str(&o, slice_str(r->load_measured ? "measured" : "even"));
+    put_u64(&o, "api_calls", r->result.calls[COMPARE_API]);
+    put_u64(&o, "specialist_calls", r->result.calls[COMPARE_SPECIALIST]);
     put_u64(&o, "examples", r->result.examples);
     put_u64(&o, "examples_wanted", COMPARE_EXAMPLES);
     put_str(&o, "examples_of", r->result.example_of);
@@ -141,6 +147,10 @@ void compare_text(const struct compare_report *r, struct buf *out)
         buf_addf(out,
                  "%.1f %% of the API's calls have no full price: no verdict on cost\n",
                  100 * r->unpriced);
+    if (!r->load_measured)
+        buf_adds(out, "no two weeks of hourly data: the specialist's cost takes an even "
+                      "load\n");
+    buf_addf(out, "test: %s, %s\n", test_names[r->result.test], r->result.reason);
     buf_addf(out, "%" PRIu64 " of %d examples (%s)", r->result.examples, COMPARE_EXAMPLES,
              r->result.example_of);
     if (r->quality_metric)

@@ -5,11 +5,13 @@
  * Migrate and what the next one still needs. Pure: a workload and its projection in, a
  * decision out. Fed by decide_record and the `decide` command.
  *
- * Refuses: guessing. What is unknown counts neither for nor against, and is named.
+ * Refuses: guessing. What is unknown counts neither for nor against, and is named. Nor is
+ * a declared "passed" believed against a test that measured worse.
  */
 #ifndef BREAKEVEN_PROJECTION_DECIDE_H
 #define BREAKEVEN_PROJECTION_DECIDE_H
 
+#include "collector/projection/compare.h"
 #include "collector/projection/result.h"
 
 enum { DECIDE_EXAMPLES = 1000 /* reviewed examples that are a fair start */ };
@@ -75,6 +77,9 @@ enum { DECIDE_MISSING = CRITERIA + 8 };
 struct decision {
     const struct projection_result *projection;
     const struct decision_declared *declared;
+    const struct compare_result *measured; /* the parallel test; NULL: none */
+    int test;                              /* enum test_state, both regarded */
+    const char *test_origin, *test_reason; /* "declared", "measured", "unknown" */
     struct criterion criterion[CRITERIA];
     double score; /* 0..1 over what is known; -1: nothing is */
     int weight_known, weight_all;
@@ -87,15 +92,17 @@ struct decision {
 };
 
 /*
- * Decide. Borrows w and r for as long as *out lives; sentences live in `a`. ST_NOMEM: the
- * arena.
+ * Decide. `test` is what the parallel test measured, or NULL. Borrows w, r and test for
+ * as long as *out lives; sentences live in `a`. ST_NOMEM: the arena.
  */
 enum status decide(const struct workload *w, const struct projection_result *r,
-                   struct arena *a, struct decision *out);
+                   const struct compare_result *test, struct arena *a,
+                   struct decision *out);
 
-/* The axes alone: radar.c. */
+/* The axes alone: radar.c. `test` may be NULL. */
 void decide_radar(const struct decision_declared *declared,
-                  const struct projection_result *r, struct radar_axis axis[RADAR_AXES]);
+                  const struct projection_result *r, const struct compare_result *test,
+                  struct radar_axis axis[RADAR_AXES]);
 
 /* What a decision was made with, beside the projection. */
 struct decision_versions {

@@ -64,6 +64,9 @@ static const struct field {
     { "/declared/mlops", "mlops", ANY, 0 },
     { "/declared/stability", "stability", ANY, 0 },
     { "/declared/test", "test", ANY, 0 },
+    { "/test/state", "state of the test", ANY, 0 },
+    { "/test/quality", "quality in the test", ANY, 0 },
+    { "/test/examples", "examples in the test", TENTH, 100 },
     { "/declared/examples", "examples", TENTH, 0 },
     { "/price_book", "prices of", NEVER, 0 },
     { "/program", "program", NEVER, 0 },
@@ -157,11 +160,12 @@ void decision_record_markdown(const struct decision_record *rec, struct buf *out
 
 enum status decision_record_make(struct store *store, const struct price_book *prices,
                                  const struct workload *w,
-                                 const struct projection_result *r, struct arena *a,
+                                 const struct projection_result *r,
+                                 const struct compare_result *test, struct arena *a,
                                  struct decision_record *out)
 {
     struct buf before = { 0 }, now = { 0 };
-    enum status st = decide(w, r, a, &out->decision);
+    enum status st = decide(w, r, test, a, &out->decision);
 
     out->versions =
         (struct decision_versions){ BREAKEVEN_VERSION, price_book_day(prices, r->at) };

@@ -39,12 +39,14 @@ struct decision_record {
 };
 
 /*
- * Decide for w and compare with its newest record. Borrows w and r; the rest lives in
- * `a`. Errors: the arena's and the store's.
+ * Decide for w and compare with its newest record. `test`: what the parallel test
+ * measured, or NULL. Borrows w, r and test; the rest lives in `a`. Errors: the arena's
+ * and the store's.
  */
 enum status decision_record_make(struct store *store, const struct price_book *prices,
                                  const struct workload *w,
-                                 const struct projection_result *r, struct arena *a,
+                                 const struct projection_result *r,
+                                 const struct compare_result *test, struct arena *a,
                                  struct decision_record *out);
 
 /* Is it worth keeping without being asked? */

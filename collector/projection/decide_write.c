@@ -138,6 +138,23 @@ static void criteria_array(struct json_out *o, const struct decision *d)
     json_close(o, ']');
 }
 
+static void test_object(struct json_out *o, const struct decision *d)
+{
+    const struct compare_result *t = d->measured;
+
+    json_key(o, "test");
+    json_open(o, '{');
+    text(o, "state", test_names[d->test]);
+    text(o, "origin", d->test_origin);
+    text(o, "reason", d->test_reason);
+    num(o, "examples", t ? (double)t->examples : -1);
+    num(o, "examples_wanted", DECIDE_EXAMPLES);
+    text(o, "quality", t ? compare_verdict_name(t->quality) : "unknown");
+    num(o, "api_calls", t ? (double)t->calls[COMPARE_API] : -1);
+    num(o, "specialist_calls", t ? (double)t->calls[COMPARE_SPECIALIST] : -1);
+    json_close(o, '}');
+}
+
 static void point_object(struct json_out *o, const char *key, const struct radar_point *p)
 {
     json_key(o, key);
@@ -181,6 +198,7 @@ void decision_json(const struct decision *d, const struct decision_versions *v,
     list(&o, "missing", d->missing);
     num(&o, "score", d->score);
     text(&o, "arithmetic", d->arithmetic);
+    test_object(&o, d);
     criteria_array(&o, d);
     radar_array(&o, d);
     projection_object(&o, d->projection);
@@ -309,6 +327,12 @@ void decision_markdown(const struct decision *d, const struct decision_versions 
         instant_format_day(v->price_book * NS_PER_S, out);
     else
         buf_adds(out, "an unknown day");
+    buf_addf(out, ".\n\nTest: %s (%s): ", test_names[d->test], d->test_origin);
+    md(out, d->test_reason);
+    if (d->measured)
+        buf_addf(out, "; %llu of %d examples (%s)",
+                 (unsigned long long)d->measured->examples, DECIDE_EXAMPLES,
+                 d->measured->example_of);
     buf_adds(out, ".\n\n## Missing for the next step\n\n");
     md_items(out, d->missing, "Nothing.");
     md_criteria(out, d);

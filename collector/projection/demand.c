@@ -50,6 +50,7 @@ struct reading {
     size_t mix_cap;
     struct arena *arena;
     double recent_all, recent_estimated, recent_missing, recent_unpriced;
+    double recent_failed, recent_attempts;
 };
 
 static uint64_t context_of(struct slice text)
@@ -119,6 +120,10 @@ static enum status add_row(struct reading *r, const struct query_row *row)
     struct demand *d = r->d;
     struct slice outcome = query_dim(r->result, row, STORE_OUTCOME);
 
+    if (row->time >= r->recent_from) {
+        r->recent_attempts += (double)row->calls;
+        r->recent_failed += (double)row->calls_failed;
+    }
     /* A refused call cost nothing and a specialist would not have served it. */
     if (!slice_eq(outcome, SLICE("ok")) && tokens_of(row->v) == 0)
         return ST_OK;
@@ -182,6 +187,7 @@ static void settle_recent(struct reading *r)
     }
     for (size_t i = 0; i < d->mixes; i++)
         d->recent_tokens += tokens_of(d->mix[i].v);
+    d->failed = r->recent_attempts > 0 ? r->recent_failed / r->recent_attempts : NAN;
     if (r->recent_all > 0) {
         d->estimated = r->recent_estimated / r->recent_all;
         d->missing = r->recent_missing / r->recent_all;
@@ -207,10 +213,25 @@ static double burst_of(const struct query_profile *p, double busiest_hour)
     return fmin(10, peak / minute);
 }
 
+bool demand_load(const struct query_profile *p, double weeks, struct hosted_load *out)
+{
+    double total = 0, most = 0;
+
+    for (int h = 0; h < HOSTED_WEEK; h++)
+        total += (double)p->calls[h];
+    if (total <= 0 || weeks < 2)
+        return false;
+    for (int h = 0; h < HOSTED_WEEK; h++) {
+        out->share[h] = (double)p->calls[h] / total;
+        most = fmax(most, out->share[h]);
+    }
+    out->burst = burst_of(p, most * total / weeks);
+    return true;
+}
+
 static enum status read_load(struct store *s, struct store_query q, struct demand *d)
 {
     struct query_profile p;
-    double total = 0, most = 0;
     double calls = 0, input = 0, output = 0;
 
     hosted_load_flat(&d->load);
@@ -219,17 +240,7 @@ static enum status read_load(struct store *s, struct store_query q, struct deman
     enum status st = query_profile(s, &q, &p);
     if (st)
         return st;
-    for (int h = 0; h < HOSTED_WEEK; h++)
-        total += (double)p.calls[h];
-    double weeks = (double)(q.to - q.from) / (7.0 * DAY_S);
-    if (total > 0 && weeks >= 2) {
-        for (int h = 0; h < HOSTED_WEEK; h++) {
-            d->load.share[h] = (double)p.calls[h] / total;
-            most = fmax(most, d->load.share[h]);
-        }
-        d->load.burst = burst_of(&p, most * total / weeks);
-        d->load_measured = true;
-    }
+    d->load_measured = demand_load(&p, (double)(q.to - q.from) / (7.0 * DAY_S), &d->load);
     for (size_t i = 0; i < d->mixes; i++) {
         const uint64_t *v = d->mix[i].v;
         calls += (double)d->mix[i].calls;
@@ -335,6 +346,32 @@ double demand_mix_usd(const struct demand *d, const struct price_book *book, int
     return sum;
 }
 
+/* Fresh input becomes cached input until that makes up `share` of both. */
+static void cache_more(struct demand_mix *m, double share)
+{
+    uint64_t all = m->v[USAGE_input] + m->v[USAGE_cache_read];
+    uint64_t wanted = (uint64_t)(share * (double)all);
+
+    if (wanted <= m->v[USAGE_cache_read])
+        return;
+    m->v[USAGE_cache_read] = wanted;
+    m->v[USAGE_input] = all - wanted;
+}
+
+double demand_cached(const struct demand *d)
+{
+    double cached = 0, all = 0;
+
+    for (size_t i = 0; i < d->mixes; i++) {
+        const uint64_t *v = d->mix[i].v;
+        cached += (double)v[USAGE_cache_read];
+        all += (double)v[USAGE_input] + (double)v[USAGE_cache_read] +
+               (double)v[USAGE_cache_write_5m] + (double)v[USAGE_cache_write_1h] +
+               (double)v[USAGE_cache_write];
+    }
+    return all > 0 ? cached / all : NAN;
+}
+
 double demand_mix_other(const struct demand *d, const struct price_book *book,
                         int64_t day, const struct demand_mix *other)
 {
@@ -352,10 +389,15 @@ double demand_mix_other(const struct demand *d, const struct price_book *book,
         }
         if (other->tier.n)
             m.tier = other->tier;
+        if (other->cached > 0)
+            cache_more(&m, other->cached);
         struct price_query q = price_query_of(&m, day);
         if (!price_find(book, &q, &price) || (other->tier.n && !price.tier_known))
             return -1;
-        sum += price_dollars(price_apply(&price, m.calls, m.v).pico);
+        struct price_cost cost = price_apply(&price, m.calls, m.v);
+        if (other->cached > 0 && cost.unpriced)
+            return -1; /* no price of cached input */
+        sum += price_dollars(cost.pico);
     }
     return sum;
 }

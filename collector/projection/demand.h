@@ -19,7 +19,8 @@ enum { DEMAND_RECENT_DAYS = 28, DEMAND_PROFILE_DAYS = 56 };
 struct demand_mix {
     struct slice provider, model, tier, region;
     unsigned context;
-    bool priced; /* by today's book */
+    double cached; /* of demand_mix_other only: least share of the input from cache */
+    bool priced;   /* by today's book */
     uint64_t calls, v[USAGE_N];
 };
 
@@ -35,6 +36,7 @@ struct demand {
     double recent_days; /* of them with a report */
     double recent_calls, recent_tokens, recent_volume;
     double estimated, missing, unpriced; /* shares of calls */
+    double failed; /* share of attempts, the refused ones included; NAN: none */
     struct hosted_load load;
     bool load_measured;
 };
@@ -47,16 +49,26 @@ enum status demand_read(struct store *s, const struct price_book *book,
                         const struct workload *w, int64_t now, int64_t history_days,
                         struct arena *a, struct demand *out);
 
+/*
+ * How calls lie in the week (share, burst) from a profile over so many weeks. False, and
+ * *out as it was: fewer than two weeks, or no calls.
+ */
+bool demand_load(const struct query_profile *p, double weeks, struct hosted_load *out);
+
 /* The filters of w into q->filter; memory of `a`. ST_OK or ST_NOMEM. */
 enum status demand_filter(const struct workload *w, struct arena *a,
                           struct store_query *q);
 
 /*
  * USD of the recent mix had it been another kind of call: another provider and model, or
- * another tier (empty slices: as it was). -1 when some priced kind has no such price.
+ * another tier, or more of its input read from the cache (empty slices, 0: as it was).
+ * -1 when some priced kind has no such price.
  */
 double demand_mix_other(const struct demand *d, const struct price_book *book,
                         int64_t day, const struct demand_mix *other);
+
+/* Share of the recent input tokens that came from the provider's cache; NAN: no input. */
+double demand_cached(const struct demand *d);
 
 /* USD of the recent mix at the prices of `day`; kinds without a price are left out. */
 double demand_mix_usd(const struct demand *d, const struct price_book *book, int64_t day);

@@ -8,7 +8,8 @@
 #include "collector/store.h"
 #include "common/arena.h"
 
-/* Append HELP, TYPE and samples; nothing without projections. ST_NOMEM, or the store's. */
+/* Append HELP, TYPE and samples; nothing without projections. ST_NOMEM, or the store's.
+ */
 enum status projection_gauges(struct store *s, struct arena *a, struct buf *out);
 
 #endif

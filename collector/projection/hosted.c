@@ -1,8 +1,6 @@
 /* Arithmetic only; tests/unit/test_hosted.c writes it out case by case. */
 #include "collector/projection/hosted.h"
 
-#include <math.h>
-
 void hosted_load_flat(struct hosted_load *l)
 {
     *l = (struct hosted_load){ .burst = 1 };
@@ -71,7 +69,7 @@ void hosted_month_cost(const struct scenario *s, const struct hosted_load *l,
                        const struct hosted_month *m, struct hosted_cost *out)
 {
     double rest = 1 - s->coverage.v + s->coverage.v * s->escalation.v;
-    double gpu_price = s->gpu_hour.v * pow(1 + s->gpu_price_change.v, m->years);
+    double gpu_price = s->gpu_hour.v * m->gpu;
     int every = (int)s->retrain_months.v;
 
     *out = (struct hosted_cost){ .replicas = hosted_replicas(s, l, m->calls_per_day) };

@@ -41,7 +41,7 @@ struct hosted_month {
     double days;          /* 28..31, or what is left of the month */
     double fraction;      /* of the month that these days are; 1 for a whole one */
     int number;           /* 1 = the first month of hosting; retraining is due at k x n */
-    double years;         /* from now to the middle of the month, for the GPU price */
+    double gpu;           /* its mean price over today's: 1 but for a path of prices */
 };
 
 struct hosted_cost {

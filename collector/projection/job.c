@@ -1,6 +1,7 @@
 /* The store's part: read the demand, project, keep. */
 #include "collector/projection/job.h"
 
+#include "collector/projection/compare_job.h"
 #include "collector/projection/project.h"
 
 enum { RECORDS_KEPT = 400, JOB_CEILING_BYTES = 1 << 30 };
@@ -11,15 +12,21 @@ enum status projection_what_if(const struct projection_job *job, const struct wo
 {
     struct demand demand;
     struct scenario scenario;
+    struct throughput seen;
     const struct project_input in = { .workload = w,
                                       .scenario = &scenario,
                                       .demand = &demand,
+                                      .seen = &seen,
                                       .prices = job->prices,
                                       .config = job->config,
                                       .now = job->now,
                                       .change = change };
-    enum status st = whatif_resolve(w, change, job->gpus, &scenario, why);
+    enum status st = compare_throughput(job, w, a, &seen, why);
 
+    if (!st) {
+        const struct scenario_sources from = { job->gpus, &seen, job->now };
+        st = whatif_resolve(w, change, &from, &scenario, why);
+    }
     if (!st)
         st = demand_read(job->store, job->prices, w, job->now, job->config->history_days,
                          a, &demand);

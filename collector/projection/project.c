@@ -13,6 +13,9 @@ enum {
     STALE_DAYS = 60, /* older data are projected from their own end */
 };
 
+/* Above this share of calls without a price a verdict is no longer firm. */
+#define PRICED_ENOUGH 0.01
+
 struct work {
     const struct project_input *in;
     struct arena *arena;
@@ -47,6 +50,31 @@ static enum status refuse(struct work *k, const char *reason)
     return ST_OK;
 }
 
+/* USD a call over days [from, to) at today's prices; NAN: unknown. */
+static double usd_per_call(const struct demand *d, int from, int to)
+{
+    double calls = 0, usd = 0;
+
+    for (int i = from; i < to; i++) {
+        if (isnan(d->volume[i]))
+            continue;
+        calls += d->calls[i];
+        usd += d->volume[i];
+    }
+    return calls > 0 && usd > 0 ? usd / calls : NAN;
+}
+
+/* The last four weeks against four weeks twelve weeks before. */
+static double drift(const struct demand *d)
+{
+    if (d->days < 4 * DEMAND_RECENT_DAYS)
+        return NAN;
+    double now = usd_per_call(d, d->days - DEMAND_RECENT_DAYS, d->days);
+    double then = usd_per_call(d, d->days - 4 * DEMAND_RECENT_DAYS,
+                               d->days - 3 * DEMAND_RECENT_DAYS);
+    return now / then - 1;
+}
+
 static void set_history(struct work *k)
 {
     const struct demand *d = k->in->demand;
@@ -63,6 +91,22 @@ static void set_history(struct work *k)
     r->estimated_share = d->estimated;
     r->missing_share = d->missing;
     r->unpriced_share = d->unpriced;
+    r->failed_share = d->failed;
+    r->cached_share = demand_cached(d);
+    r->per_call_drift = drift(d);
+}
+
+/* A typed rate that the specialist was seen to miss the latency target at. */
+static void warn_throughput(struct work *k)
+{
+    const struct throughput *t = &k->out->throughput;
+    const struct input *rate = &k->out->scenario.output_tokens_per_s;
+
+    if (t->missed > 0 && rate->origin == INPUT_DECLARED && rate->v > t->missed)
+        warn(k,
+             "at %.4g output tokens/s a replica the specialist missed its latency target "
+             "of %.3g s: the declared %.4g are not there",
+             t->missed, t->target_s, rate->v);
 }
 
 static void set_warnings(struct work *k)
@@ -90,6 +134,7 @@ static void set_warnings(struct work *k)
              gaps, d->days);
     if (!d->load_measured && k->out->scenario.gpu)
         warn(k, "no two weeks of hourly data: capacity assumes an even load");
+    warn_throughput(k);
     if (k->out->at - d->last_day > STALE_DAYS * DAY_S)
         warn(k, "the last data are of %lld days ago: projected from there",
              (long long)((k->in->now - d->last_day) / DAY_S));
@@ -121,6 +166,20 @@ static double price_of_days(const struct work *k, int64_t first, int64_t end,
     return sum / days / today;
 }
 
+/* Mean price of a GPU over days [first, end), relative to today's. */
+static double gpu_of_days(const struct scenario *s, int64_t now, int64_t first,
+                          int64_t end)
+{
+    double sum = 0;
+    int days = 0;
+
+    if (s->gpu_path.n == 0 || s->gpu_hour.v <= 0)
+        return 1;
+    for (int64_t day = first; day < end; day += DAY_S, days++)
+        sum += gpu_path_at(&s->gpu_path, s->gpu_price_change.v, now, day);
+    return days ? sum / days / gpu_path_at(&s->gpu_path, 0, now, now) : 1;
+}
+
 /* Months from the one of `now` on: what is known of them and what lies ahead. */
 static void make_months(struct work *k, int64_t now)
 {
@@ -140,10 +199,11 @@ static void make_months(struct work *k, int64_t now)
             .days = (int)((start[m + 1] - start[m]) / DAY_S),
             .from = (int)((from - ahead) / DAY_S),
             .to = (int)((start[m + 1] - ahead) / DAY_S),
-            .years = fmax(0, middle / (365.25 * DAY_S)),
+            .gpu = gpu_of_days(&k->out->scenario, now, from, start[m + 1]),
         };
+        double years = fmax(0, middle / (365.25 * DAY_S));
         b->api_price = unit_price(k) * price_of_days(k, from, start[m + 1], today) *
-                       pow(change, b->years);
+                       pow(change, years);
         for (int i = 0; i < d->days; i++) {
             int64_t day = d->first_day + (int64_t)i * DAY_S;
             if (day < start[m] || day >= start[m + 1] || isnan(d->usd[i]))
@@ -206,31 +266,133 @@ static enum status compute(struct work *k, int64_t now)
     return st ? st : breakeven_sensitivity(&c, k->arena, r);
 }
 
-/* What the same calls would cost elsewhere: the first resort before a model of one's own.
+/* --- alternatives: what the same calls would cost without a model of one's own --- */
+
+/* Worth a look where none is declared: a small model of an API, an open one by the token.
  */
-static void set_alternatives(struct work *k)
+static const struct {
+    const char *name, *kind;
+} usual_models[] = {
+    { "openai/gpt-5-nano", "model" },
+    { "groq/llama-3.1-8b-instant", "open model" },
+};
+
+/* API dollars of the 12 months from now, or of the horizon if that is shorter. */
+static double year_of_api(const struct projection_result *r)
+{
+    double sum = 0;
+    int last = r->months > 12 ? 12 : r->months - 1;
+
+    for (int m = 0; m <= last; m++)
+        sum += r->month[m].api.median * (m == 0 && r->months > 12 ? 0 : 1);
+    return sum;
+}
+
+static void add_alternative(struct work *k, const char *name, const char *kind,
+                            enum input_origin origin, const struct demand_mix *other)
 {
     const struct demand *d = k->in->demand;
     struct projection_result *r = k->out;
-    const struct price_book *book = k->in->prices;
-    double days = fmax(1, d->recent_days) * (1 - d->missing);
-    double a_day = whatif_volume(k->in->change, 0) * unit_price(k) / days;
-    struct demand_mix batch = { .tier = SLICE("batch") };
-    double usd = demand_mix_other(d, book, k->in->now, &batch);
+    double usd = demand_mix_other(d, k->in->prices, k->in->now, other);
 
-    if (usd >= 0)
-        r->alternative[r->alternatives++] =
-            (struct projection_alternative){ "batch tier", usd * a_day };
-    for (size_t i = 0; i < k->in->workload->alternatives.n; i++) {
-        struct demand_mix other = { 0 };
-        const char *name = k->in->workload->alternatives.at[i];
-        if (r->alternatives == PROJECTION_ALTERNATIVES)
-            return;
-        slice_cut(slice_str(name), '/', &other.provider, &other.model);
-        usd = other.model.n ? demand_mix_other(d, book, k->in->now, &other) : -1;
-        r->alternative[r->alternatives++] =
-            (struct projection_alternative){ name, usd >= 0 ? usd * a_day : -1 };
-    }
+    if (r->alternatives == PROJECTION_ALTERNATIVES)
+        return;
+    struct projection_alternative *a = &r->alternative[r->alternatives++];
+    *a = (struct projection_alternative){ name, kind, origin, -1, NAN };
+    if (usd < 0)
+        return;
+    usd *= whatif_volume(k->in->change, 0) * unit_price(k);
+    a->usd_per_day = usd / (fmax(1, d->recent_days) * (1 - d->missing));
+    if (r->usd_per_day > 0)
+        a->saving12 = (1 - a->usd_per_day / r->usd_per_day) * year_of_api(r);
+}
+
+static void add_model(struct work *k, const char *name, const char *kind,
+                      enum input_origin origin)
+{
+    struct demand_mix other = { 0 };
+
+    if (!slice_cut(slice_str(name), '/', &other.provider, &other.model) || !other.model.n)
+        other.provider = other.model = SLICE("?"); /* in no book */
+    add_alternative(k, name, kind, origin, &other);
+}
+
+/* One that is only listed where it saves something. */
+static void add_if_cheaper(struct work *k, const char *name, const char *kind,
+                           enum input_origin origin, const struct demand_mix *other)
+{
+    struct projection_result *r = k->out;
+    int before = r->alternatives;
+
+    add_alternative(k, name, kind, origin, other);
+    const struct projection_alternative *a = &r->alternative[before];
+    if (a->usd_per_day < 0 || !(a->usd_per_day < 0.99 * r->usd_per_day))
+        r->alternatives = before;
+}
+
+static void set_alternatives(struct work *k)
+{
+    const struct yaml_strings *declared = &k->in->workload->alternatives;
+    const struct demand_mix batch = { .tier = SLICE("batch") },
+                            cached = { .cached = 0.5 };
+
+    add_if_cheaper(k, "batch tier", "batch", INPUT_MEASURED, &batch);
+    if (!(demand_cached(k->in->demand) >= cached.cached))
+        add_if_cheaper(k, "caching: half of the input read from it", "caching",
+                       INPUT_DEFAULT, &cached);
+    for (size_t i = 0; i < declared->n; i++)
+        add_model(k, declared->at[i], "model", INPUT_DECLARED);
+    for (size_t i = 0; i < sizeof usual_models / sizeof *usual_models && !declared->n;
+         i++)
+        add_model(k, usual_models[i].name, usual_models[i].kind, INPUT_DEFAULT);
+}
+
+/* --- what must not be said firmly --- */
+
+/*
+ * With calls that have no price the API's bill is a lower bound: that hosting is cheaper
+ * holds all the more, that it is not does not follow.
+ */
+static void qualify(struct work *k)
+{
+    struct projection_result *r = k->out;
+    bool cheaper = r->verdict == PROJECTION_CROSSED || r->verdict == PROJECTION_LIKELY;
+    char text[300];
+
+    if (!cheaper)
+        r->verdict = PROJECTION_OPEN;
+    if (cheaper)
+        snprintf(text, sizeof text, "%s, although %.3g %% of the calls have no price",
+                 r->reason, 100 * r->unpriced_share);
+    else
+        snprintf(text, sizeof text,
+                 "%.3g %% of the calls have no price, so the API's bill is a lower bound "
+                 "and hosting may well be cheaper: give them a price "
+                 "(breakeven-collector prices)",
+                 100 * r->unpriced_share);
+    struct slice copy = arena_dup(k->arena, slice_str(text));
+    r->reason = copy.p ? copy.p : "open: calls without a price";
+}
+
+/* A typed request rate times what an answer was measured to be: more than memory allows?
+ */
+static bool above_memory(struct work *k)
+{
+    const struct scenario *s = &k->out->scenario;
+    double answer = k->in->demand->load.output_per_call;
+    double rate = s->requests_per_s.v * answer;
+    char text[300];
+
+    if (s->most_tokens_per_s <= 0 || rate <= s->most_tokens_per_s)
+        return false;
+    snprintf(
+        text, sizeof text,
+        "requests_per_s %.6g x %.4g output tokens a call as measured = %.5g tokens/s, "
+        "above the %.5g that memory bandwidth allows a replica",
+        s->requests_per_s.v, answer, rate, s->most_tokens_per_s);
+    struct slice copy = arena_dup(k->arena, slice_str(text));
+    refuse(k, copy.p ? copy.p : "requests_per_s is above what memory allows");
+    return true;
 }
 
 static enum status look_back(struct work *k)
@@ -264,7 +426,12 @@ enum status project_make(const struct project_input *in, struct arena *a,
         .threshold_ratio = -1,
         .backtest_mape = -1,
         .backtest_cover80 = -1,
+        .failed_share = NAN,
+        .cached_share = NAN,
+        .per_call_drift = NAN,
     };
+    if (in->seen)
+        out->throughput = *in->seen;
     if (d->days == 0)
         return refuse(&k, "no usage matches the workload's filter");
     set_history(&k);
@@ -277,8 +444,14 @@ enum status project_make(const struct project_input *in, struct arena *a,
         return refuse(&k, "no call of the last 28 days has token counts");
     if (d->recent_volume <= 0)
         return refuse(&k, "no model of the last 28 days has a price");
-    set_alternatives(&k);
+    if (above_memory(&k))
+        return ST_OK;
     int64_t end = d->last_day + DAY_S;
     enum status st = compute(&k, in->now - end > STALE_DAYS * DAY_S ? end : in->now);
-    return st || in->change ? st : look_back(&k);
+    if (st || out->verdict == PROJECTION_REFUSED)
+        return st;
+    set_alternatives(&k);
+    if (d->unpriced > PRICED_ENOUGH)
+        qualify(&k);
+    return in->change ? ST_OK : look_back(&k);
 }

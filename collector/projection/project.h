@@ -17,6 +17,7 @@ struct project_input {
     const struct workload *workload;
     const struct scenario *scenario; /* resolved, changes included */
     const struct demand *demand;
+    const struct throughput *seen; /* metered of the specialist; NULL: nothing */
     const struct price_book *prices;
     const struct projection_config *config;
     int64_t now;                 /* Unix seconds */

@@ -1,6 +1,8 @@
 /* Both paths on six axes: see decide.h. An assumption is marked as default. */
 #include "collector/projection/decide.h"
 
+#include <math.h>
+
 static struct radar_point point(double v, enum input_origin origin, const char *source)
 {
     return (struct radar_point){ v, origin, source };
@@ -49,24 +51,93 @@ static struct radar_point setup_of(const struct decision_declared *d)
     return by_mlops[d->mlops];
 }
 
+/* Speed by the test: each path's share, as for cost, of both 95th percentiles. */
+static void speed(const struct compare_result *t, struct radar_axis *axis)
+{
+    const struct compare_line *l = t ? compare_find(t, "duration_p95", "s") : NULL;
+    double api = l ? l->arm[COMPARE_API].v : NAN;
+    double own = l ? l->arm[COMPARE_SPECIALIST].v : NAN;
+
+    axis->name = "speed";
+    if (isnan(api) || isnan(own) || api + own <= 0 || l->verdict == COMPARE_NOT_YET) {
+        axis->api = assumed(0.5, "assumed: a large shared model");
+        axis->specialist =
+            assumed(0.8, "assumed: a small model nearby; a test measures it");
+        return;
+    }
+    const char *source = "the other path's share of both p95 durations, parallel test";
+    axis->api = point(own / (api + own), INPUT_MEASURED, source);
+    axis->specialist = point(api / (api + own), INPUT_MEASURED, source);
+}
+
+static const struct compare_line *pass_rate(const struct compare_result *t)
+{
+    for (size_t i = 0; t && i < t->lines; i++)
+        if (t->line[i].score && strcmp(t->line[i].unit, "share") == 0)
+            return &t->line[i];
+    return NULL;
+}
+
+static void control(const struct compare_result *t, struct radar_axis *axis)
+{
+    const struct compare_line *l = pass_rate(t);
+
+    axis->name = "output control";
+    if (!l || isnan(l->arm[COMPARE_API].lo) || isnan(l->arm[COMPARE_SPECIALIST].lo)) {
+        axis->api = assumed(0.5, "assumed: by prompt and schema only");
+        axis->specialist = assumed(0.9, "assumed: trained on one's own answers");
+        return;
+    }
+    axis->api = point(l->arm[COMPARE_API].v, INPUT_MEASURED, "pass rate, parallel test");
+    axis->specialist =
+        point(l->arm[COMPARE_SPECIALIST].v, INPUT_MEASURED, "pass rate, parallel test");
+}
+
+/* Nines of answered calls, four of them being 1. */
+static double nines(double failed)
+{
+    return failed <= 1e-4 ? 1 : failed >= 1 ? 0 : -log10(failed) / 4;
+}
+
+static double lost(const struct compare_result *t, enum compare_side side)
+{
+    const struct compare_line *e = t ? compare_find(t, "error_rate", "share") : NULL;
+    const struct compare_value *v = e ? &e->arm[side] : NULL;
+
+    return v && v->n >= COMPARE_LEAST ? v->hi : NAN;
+}
+
+static void reliability(const struct projection_result *r, const struct compare_result *t,
+                        struct radar_axis *axis)
+{
+    double api = lost(t, COMPARE_API), own = lost(t, COMPARE_SPECIALIST);
+
+    axis->name = "reliability";
+    axis->api = assumed(0.8, "assumed: a provider's service level");
+    if (!isnan(api))
+        axis->api = point(nines(api), INPUT_MEASURED,
+                          "nines / 4 of the error rate's upper bound, parallel test");
+    else if (!isnan(r->failed_share))
+        axis->api = point(nines(r->failed_share), INPUT_MEASURED,
+                          "nines / 4 of the error rate, last 28 days");
+    axis->specialist =
+        isnan(own) ? redundancy(&r->scenario)
+                   : point(nines(own), INPUT_MEASURED,
+                           "nines / 4 of the error rate's upper bound, parallel test");
+}
+
 void decide_radar(const struct decision_declared *declared,
-                  const struct projection_result *r, struct radar_axis axis[RADAR_AXES])
+                  const struct projection_result *r, const struct compare_result *test,
+                  struct radar_axis axis[RADAR_AXES])
 {
     cost(r, &axis[0]);
     axis[1] = (struct radar_axis){
         "data privacy", assumed(0.3, "assumed: prompts go to a third party"),
         assumed(0.9, "assumed: prompts stay on hosts one controls")
     };
-    axis[2] = (struct radar_axis){ "speed", assumed(0.5, "assumed: a large shared model"),
-                                   assumed(0.8, "assumed: a small model nearby; a test "
-                                                "measures it") };
-    axis[3] =
-        (struct radar_axis){ "output control",
-                             assumed(0.5, "assumed: by prompt and schema only"),
-                             assumed(0.9, "assumed: trained on one's own answers") };
-    axis[4] = (struct radar_axis){ "reliability",
-                                   assumed(0.8, "assumed: a provider's service level"),
-                                   redundancy(&r->scenario) };
+    speed(test, &axis[2]);
+    control(test, &axis[3]);
+    reliability(r, test, &axis[4]);
     axis[5] =
         (struct radar_axis){ "ease of setup", assumed(1, "assumed: it runs already"),
                              setup_of(declared) };

@@ -15,9 +15,10 @@ enum projection_verdict {
     PROJECTION_LIKELY,  /* P(crossing within the horizon) >= 0.5 */
     PROJECTION_POSSIBLE,
     PROJECTION_UNLIKELY, /* < 0.1 */
+    PROJECTION_OPEN,     /* none of these can be said: too many calls have no price */
 };
 
-/* "refused", "crossed", "likely", "possible", "unlikely". */
+/* "refused", "crossed", "likely", "possible", "unlikely", "open". */
 const char *projection_verdict_name(enum projection_verdict v);
 
 /* A quantity with its forecast intervals. */
@@ -56,12 +57,15 @@ struct projection_sensitivity {
     double threshold_low, threshold_high; /* calls a day; -1 none */
 };
 
-enum { PROJECTION_SENSITIVITIES = 10, PROJECTION_ALTERNATIVES = 9 };
+enum { PROJECTION_SENSITIVITIES = 10, PROJECTION_ALTERNATIVES = 12 };
 
 /* The recent calls at other prices, without a model of one's own. */
 struct projection_alternative {
-    const char *name;   /* "batch tier", or "provider/model" */
-    double usd_per_day; /* -1: the price book does not know it */
+    const char *name;         /* "batch tier", "caching: …", or "provider/model" */
+    const char *kind;         /* "batch", "caching", "model", "open model" */
+    enum input_origin origin; /* of a model: declared, or a default to think of */
+    double usd_per_day;       /* -1: the price book does not know it */
+    double saving12;          /* against the API as it is, 12 months, USD; NAN unknown */
 };
 
 struct projection_result {
@@ -77,10 +81,15 @@ struct projection_result {
     int days;                    /* between them, inclusive */
     double calls_per_day, tokens_per_day, usd_per_day;     /* mean of the last 28 days */
     double estimated_share, missing_share, unpriced_share; /* of calls, last 28 days */
-    double usd_per_call; /* API, today's prices and mix */
+    double usd_per_call;   /* API, today's prices and mix */
+    double failed_share;   /* of the attempts of the last 28 days; NAN unknown */
+    double cached_share;   /* of the input tokens, last 28 days; NAN unknown */
+    double per_call_drift; /* USD a call at today's prices against 12 weeks before, -1;
+                              NAN unknown: prompts, answers or models changed */
 
     /* the scenario as computed with */
     struct scenario scenario;
+    struct throughput throughput; /* metered of the specialist; target_s 0: not asked */
     const struct whatif *what_if; /* what was moved for a question; NULL: nothing */
 
     /* forecast */

@@ -10,10 +10,10 @@
 
 const char *projection_verdict_name(enum projection_verdict v)
 {
-    static const char *const names[] = { "refused", "crossed", "likely", "possible",
-                                         "unlikely" };
+    static const char *const names[] = { "refused",  "crossed",  "likely",
+                                         "possible", "unlikely", "open" };
 
-    return v <= PROJECTION_UNLIKELY ? names[v] : "";
+    return v <= PROJECTION_OPEN ? names[v] : "";
 }
 
 static void num(struct json_out *o, const char *key, double v)
@@ -132,6 +132,34 @@ static void scenario(struct json_out *o, const struct scenario *s)
     input(o, "retrain_months", &s->retrain_months);
     input(o, "api_price_change", &s->api_price_change);
     input(o, "gpu_price_change", &s->gpu_price_change);
+    input(o, "latency_target", &s->latency_target);
+    num_or_null(o, "most_tokens_per_s",
+                s->most_tokens_per_s > 0 ? s->most_tokens_per_s : -1);
+    json_key(o, "gpu_prices");
+    json_open(o, '[');
+    for (int i = 0; i < s->gpu_path.n; i++) {
+        json_open(o, '{');
+        day(o, "from", s->gpu_path.step[i].from);
+        num(o, "hourly", s->gpu_path.step[i].usd);
+        json_close(o, '}');
+    }
+    json_close(o, ']');
+    json_close(o, '}');
+}
+
+/* What the specialist was seen to sustain; null without a latency target or a test. */
+static void throughput(struct json_out *o, const struct throughput *t)
+{
+    json_key(o, "throughput");
+    if (t->target_s <= 0) {
+        json_null(o);
+        return;
+    }
+    json_open(o, '{');
+    num(o, "sustained", t->sustained);
+    num_or_null(o, "missed", t->missed > 0 ? t->missed : -1);
+    num(o, "hours", t->hours);
+    num(o, "latency_target", t->target_s);
     json_close(o, '}');
 }
 
@@ -160,6 +188,9 @@ static void history(struct json_out *o, const struct projection_result *r)
     num(o, "estimated_share", r->estimated_share);
     num(o, "missing_share", r->missing_share);
     num(o, "unpriced_share", r->unpriced_share);
+    num(o, "failed_share", r->failed_share);
+    num(o, "cached_share", r->cached_share);
+    num(o, "per_call_drift", r->per_call_drift);
 }
 
 static void sensitivities(struct json_out *o, const struct projection_result *r)
@@ -186,7 +217,10 @@ static void sensitivities(struct json_out *o, const struct projection_result *r)
     for (int i = 0; i < r->alternatives; i++) {
         json_open(o, '{');
         text(o, "name", r->alternative[i].name);
+        text(o, "kind", r->alternative[i].kind);
+        text(o, "origin", input_origin_name(r->alternative[i].origin));
         num_or_null(o, "usd_per_day", r->alternative[i].usd_per_day);
+        num(o, "saving12", r->alternative[i].saving12);
         json_close(o, '}');
     }
     json_close(o, ']');
@@ -233,6 +267,7 @@ void projection_json(const struct projection_result *r, struct buf *out)
     json_close(&o, ']');
     history(&o, r);
     scenario(&o, &r->scenario);
+    throughput(&o, &r->throughput);
     if (r->what_if)
         what_if(&o, r->what_if);
     if (r->verdict != PROJECTION_REFUSED)

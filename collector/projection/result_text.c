@@ -170,6 +170,7 @@ static void inputs(const struct projection_result *r, struct buf *out)
         { "GPU price", s->gpu_hour, "USD an hour" },
         { "GPUs per replica", s->gpus_per_replica, "" },
         { "output rate", s->output_tokens_per_s, "tokens/s" },
+        { "latency target", s->latency_target, "s, p95" },
         { "request rate", s->requests_per_s, "a second" },
         { "headroom", s->headroom, "" },
         { "minimum replicas", s->min_replicas, "" },
@@ -181,6 +182,15 @@ static void inputs(const struct projection_result *r, struct buf *out)
     for (size_t i = 0; i < sizeof gpu / sizeof *gpu && s->gpu; i++)
         if (gpu[i].in.v > 0)
             input(gpu[i].name, &gpu[i].in, gpu[i].unit, out);
+    for (int i = 1; i < s->gpu_path.n; i++) {
+        buf_addf(out, "    %-22s %12.4f USD from ", "GPU price", s->gpu_path.step[i].usd);
+        day(s->gpu_path.step[i].from, 10, out);
+        buf_addc(out, '\n');
+    }
+    const struct throughput *t = &r->throughput;
+    if (t->hours)
+        buf_addf(out, "    %-22s %12.1f tokens/s     measured%s\n", "sustained so far",
+                 t->sustained, t->missed > 0 ? "" : "; the limit was not reached");
     if (s->gpu)
         buf_addf(out, "    %-22s %12s %-12s declared\n", "GPU", s->gpu,
                  hosted_capacity_name(s->capacity));
@@ -211,6 +221,11 @@ static void sensitivity(const struct projection_result *r, struct buf *out)
             usd(a->usd_per_day, out);
         if (a->usd_per_day >= 0 && r->usd_per_day > 0)
             buf_addf(out, " (%+.0f %%)", 100 * (a->usd_per_day / r->usd_per_day - 1));
+        if (a->saving12 > 0) {
+            buf_adds(out, ", saves ");
+            usd(a->saving12, out);
+            buf_adds(out, " in 12 months");
+        }
         buf_addc(out, '\n');
     }
 }

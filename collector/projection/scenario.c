@@ -1,10 +1,6 @@
 /* Tables of the YAML keys, and the step from "as written" to "as computed with". */
 #include "collector/projection/scenario.h"
 
-#include <string.h>
-
-#include "collector/projection/gpus.h"
-
 /* Defaults of what a scenario leaves open; docs/projection.md argues each. */
 static const double default_headroom = 0.3, default_min_replicas = 2,
                     default_params_b = 8, default_bits = 16, default_concurrency = 64,
@@ -12,7 +8,6 @@ static const double default_headroom = 0.3, default_min_replicas = 2,
 
 static const char *const capacity_names[] = { "peak", "autoscale", "scale_to_zero",
                                               NULL };
-static const char *const option_names[] = { "on_demand", "reserved", "spot", NULL };
 
 const char *input_origin_name(enum input_origin o)
 {
@@ -44,6 +39,21 @@ const char *hosted_capacity_name(enum hosted_capacity c)
         .min = -0.99, .max = 10, .help = text                                            \
     }
 
+static const struct yaml_field gpu_price_fields[] = {
+    { .key = "from",
+      .type = YAML_DATE,
+      .offset = offsetof(struct gpu_declared_price, from),
+      .required = true,
+      .help = "first day of the price" },
+    { .key = "hourly",
+      .type = YAML_MONEY,
+      .offset = offsetof(struct gpu_declared_price, micros),
+      .scale = 6,
+      .required = true,
+      .help = "USD an hour of one GPU" },
+    { 0 },
+};
+
 static const struct yaml_field hosted_fields[] = {
     MONEY("monthly_fixed", monthly_fixed_micros,
           "USD a month whatever the volume: operations, storage, egress, evaluation"),
@@ -58,9 +68,15 @@ static const struct yaml_field hosted_fields[] = {
       .type = YAML_ENUM,
       .offset = offsetof(struct hosted_declared, gpu_option),
       .fallback = "on_demand",
-      .names = option_names,
+      .names = gpu_option_names,
       .help = "which price of gpus.yaml" },
     MONEY("gpu_hourly", gpu_hour_micros, "USD an hour of one GPU, in place of gpus.yaml"),
+    { .key = "gpu_prices",
+      .type = YAML_LIST,
+      .offset = offsetof(struct hosted_declared, gpu_prices),
+      .table = gpu_price_fields,
+      .size = sizeof(struct gpu_declared_price),
+      .help = "what it will cost from later days on: the end of a contract, a new one" },
     NUMBER("gpus_per_replica", gpus_per_replica, 1, 64, "1 if absent"),
     NUMBER("model_params_b", model_params_b, 0, 10000,
            "billions of weights; 8 if absent"),
@@ -71,6 +87,12 @@ static const struct yaml_field hosted_fields[] = {
            "prefill of a replica, cached input excluded; not a limit if absent"),
     NUMBER("requests_per_s", requests_per_s, 0, 1e6,
            "of a replica at the latency target; not a limit if absent"),
+    { .key = "latency_target",
+      .type = YAML_DURATION,
+      .offset = offsetof(struct hosted_declared, latency_target_ms),
+      .fallback = "0s",
+      .help = "95 of 100 whole answers within it: what throughput is measured at; "
+              "absent: none is measured" },
     NUMBER("concurrency", concurrency, 1, 4096,
            "sequences decoded together, to check output_tokens_per_s; 64 if absent"),
     NUMBER("headroom", headroom, 0, 10, "capacity above the peak; 0.3 if absent"),
@@ -172,6 +194,13 @@ static const struct yaml_field compare_fields[] = {
       .min = 0,
       .max = 1,
       .help = "the same of error and abort rates, in points: 0.01 is 1 % of calls" },
+    { .key = "replicas",
+      .type = YAML_DECIMAL,
+      .offset = offsetof(struct compare_declared, replicas),
+      .fallback = "1",
+      .min = 1,
+      .max = 10000,
+      .help = "replicas that the specialist runs on during the test" },
     { .key = "quality_metric",
       .type = YAML_STRING,
       .offset = offsetof(struct compare_declared, quality_metric),
@@ -244,65 +273,6 @@ const struct yaml_field projection_fields[] = {
     { 0 },
 };
 
-/* --- gpus.yaml --- */
-
-#define GPU_NUMBER(k, field, must, text)                                                 \
-    {                                                                                    \
-        .key = k, .type = YAML_DECIMAL, .offset = offsetof(struct gpu, field), .min = 0, \
-        .max = 1e7, .required = must, .help = text                                       \
-    }
-#define GPU_PRICE(k, field)                                                              \
-    {                                                                                    \
-        .key = k, .type = YAML_MONEY, .offset = offsetof(struct gpu, field), .scale = 6, \
-        .help = "USD an hour"                                                            \
-    }
-
-static const struct yaml_field gpu_fields[] = {
-    { .type = YAML_NAME, .offset = offsetof(struct gpu, name) },
-    GPU_NUMBER("memory_gb", memory_gb, true, "GB"),
-    GPU_NUMBER("bandwidth_gb_s", bandwidth_gb_s, true, "memory bandwidth, GB/s"),
-    GPU_PRICE("on_demand", on_demand_micros),
-    GPU_PRICE("reserved", reserved_micros),
-    GPU_PRICE("spot", spot_micros),
-    GPU_NUMBER("output_tokens_per_s", output_tokens_per_s, false,
-               "8B model, 16 bits, at a latency target"),
-    { .key = "as_of",
-      .type = YAML_DATE,
-      .offset = offsetof(struct gpu, date),
-      .help = "day of the prices" },
-    { .key = "source",
-      .type = YAML_STRING,
-      .offset = offsetof(struct gpu, source),
-      .fallback = "",
-      .help = "where the figures come from" },
-    { 0 },
-};
-
-static const struct yaml_field gpus_file[] = {
-    { .key = "gpus",
-      .type = YAML_MAP,
-      .offset = 0,
-      .table = gpu_fields,
-      .size = sizeof(struct gpu),
-      .help = "GPUs by name" },
-    { 0 },
-};
-
-enum status gpu_list_load(const char *path, struct gpu_list *out, struct arena *a,
-                          struct buf *why)
-{
-    struct yaml_list list = { 0 };
-    enum status st;
-
-    if (path && *path)
-        st = yaml_load(path, gpus_file, &list, a, why);
-    else
-        st = yaml_parse(slice_of(gpus_yaml, gpus_yaml_size), "gpus.yaml", gpus_file,
-                        &list, a, why);
-    *out = (struct gpu_list){ list.at, list.n };
-    return st;
-}
-
 /* --- resolve --- */
 
 static struct input declared(double v, double fallback)
@@ -323,32 +293,37 @@ static struct input change(double v)
     return (struct input){ v, v != 0 ? INPUT_DECLARED : INPUT_DEFAULT };
 }
 
-static const struct gpu *find_gpu(const struct gpu_list *gpus, const char *name,
-                                  struct buf *why)
-{
-    for (size_t i = 0; i < gpus->n; i++)
-        if (slice_ieq(slice_str(gpus->at[i].name), slice_str(name)))
-            return &gpus->at[i];
-    buf_addf(why, "gpu '%s' is not in gpus.yaml; it knows", name);
-    for (size_t i = 0; i < gpus->n; i++)
-        buf_addf(why, "%s %s", i ? "," : "", gpus->at[i].name);
-    return NULL;
-}
-
+/* gpu_hourly, else gpus.yaml; gpu_prices go on from there. */
 static enum status gpu_price(const struct hosted_declared *h, const struct gpu *g,
-                             struct scenario *out, struct buf *why)
+                             int64_t now, struct scenario *out, struct buf *why)
 {
-    const uint64_t prices[] = { g->on_demand_micros, g->reserved_micros, g->spot_micros };
+    const struct gpu_declared_price *row = h->gpu_prices.at;
+    enum gpu_option option = (enum gpu_option)h->gpu_option;
+    bool declared_now = h->gpu_hour_micros || (h->gpu_prices.n && row[0].from <= now);
+    enum status st = ST_OK;
 
-    out->gpu_hour = money(h->gpu_hour_micros);
     if (h->gpu_hour_micros)
-        return ST_OK;
-    out->gpu_hour = (struct input){ (double)prices[h->gpu_option] / 1e6, INPUT_DEFAULT };
-    if (prices[h->gpu_option])
-        return ST_OK;
-    buf_addf(why, "gpus.yaml has no %s price of '%s': declare gpu_hourly",
-             option_names[h->gpu_option], g->name);
-    return ST_CONFIG;
+        st = gpu_path_add(&out->gpu_path, 0, (double)h->gpu_hour_micros / 1e6);
+    else if (!declared_now)
+        st = gpu_path_of(g, option, &out->gpu_path);
+    if (!st && !declared_now && out->gpu_path.n == 0) {
+        buf_addf(why, "gpus.yaml has no %s price of '%s': declare gpu_hourly",
+                 gpu_option_names[option], g->name);
+        return ST_CONFIG;
+    }
+    /* A declared day ends what gpus.yaml says of later ones. */
+    struct gpu_path *p = &out->gpu_path;
+    while (h->gpu_prices.n && p->n && p->step[p->n - 1].from >= row[0].from)
+        p->n--;
+    for (size_t i = 0; i < h->gpu_prices.n && !st; i++)
+        st = gpu_path_add(p, row[i].from, (double)row[i].micros / 1e6);
+    if (st) {
+        buf_adds(why, "gpu_prices: at most 16 rows, sorted by `from`, each day once");
+        return ST_CONFIG;
+    }
+    out->gpu_hour = (struct input){ gpu_path_at(p, 0, now, now),
+                                    declared_now ? INPUT_DECLARED : INPUT_DEFAULT };
+    return ST_OK;
 }
 
 /*
@@ -356,7 +331,7 @@ static enum status gpu_price(const struct hosted_declared *h, const struct gpu *
  * and tokens/s <= steps/s x sequences decoded together.
  */
 static enum status roofline(const struct hosted_declared *h, const struct gpu *g,
-                            const struct scenario *s, struct buf *why)
+                            struct scenario *s, struct buf *why)
 {
     double params = declared(h->model_params_b, default_params_b).v;
     double bits = declared(h->model_bits, default_bits).v;
@@ -372,8 +347,10 @@ static enum status roofline(const struct hosted_declared *h, const struct gpu *g
             params, bits, weights, gpus * g->memory_gb, gpus, g->name);
         return ST_CONFIG;
     }
-    if (s->output_tokens_per_s.v <= most)
-        return ST_OK;
+    s->most_tokens_per_s = most;
+    if (s->output_tokens_per_s.v <= most ||
+        s->output_tokens_per_s.origin == INPUT_MEASURED)
+        return ST_OK; /* what was seen was possible: the model is smaller than said */
     buf_addf(why,
              "output_tokens_per_s %.6g is above what memory allows: %.4g x %.4g GB/s / "
              "%.4g GB of weights = %.4g steps/s, x %.4g sequences = %.5g tokens/s",
@@ -382,40 +359,54 @@ static enum status roofline(const struct hosted_declared *h, const struct gpu *g
     return ST_CONFIG;
 }
 
+/* Typed, measured at the latency target, or gpus.yaml's for a small model. */
+static enum status throughput(const struct hosted_declared *h, const struct gpu *g,
+                              const struct throughput *seen, struct scenario *out,
+                              struct buf *why)
+{
+    double params = declared(h->model_params_b, default_params_b).v;
+    double bits = declared(h->model_bits, default_bits).v;
+    bool small = params * bits <= default_params_b * default_bits;
+    double known = small ? g->output_tokens_per_s * out->gpus_per_replica.v : 0;
+
+    if (out->output_tokens_per_s.v > 0 || out->requests_per_s.v > 0)
+        return ST_OK;
+    if (seen && throughput_decides(seen, known)) {
+        /* It was seen on real calls, so reading their prompts is in it. */
+        out->output_tokens_per_s = (struct input){ seen->sustained, INPUT_MEASURED };
+        out->input_tokens_per_s = (struct input){ 0, INPUT_MEASURED };
+        return ST_OK;
+    }
+    out->output_tokens_per_s = (struct input){ known, INPUT_DEFAULT };
+    if (known > 0)
+        return ST_OK;
+    buf_addf(why,
+             "no throughput is known of %s with %.4gB weights of %.4g bits: "
+             "declare output_tokens_per_s or requests_per_s, as measured at your "
+             "latency target",
+             g->name, params, bits);
+    return ST_CONFIG;
+}
+
 static enum status resolve_gpu(const struct hosted_declared *h,
-                               const struct gpu_list *gpus, struct scenario *out,
+                               const struct scenario_sources *from, struct scenario *out,
                                struct buf *why)
 {
-    const struct gpu *g = find_gpu(gpus, h->gpu, why);
+    const struct gpu *g = gpu_find(from->gpus, h->gpu, why);
 
     if (!g)
         return ST_CONFIG;
     out->gpu = g->name;
     out->gpus_per_replica = declared(h->gpus_per_replica, 1);
-    enum status st = gpu_price(h, g, out, why);
-    if (st)
-        return st;
-    if (out->output_tokens_per_s.v <= 0 && out->requests_per_s.v <= 0) {
-        double params = declared(h->model_params_b, default_params_b).v;
-        double bits = declared(h->model_bits, default_bits).v;
-        if (g->output_tokens_per_s <= 0 ||
-            params * bits > default_params_b * default_bits) {
-            buf_addf(why,
-                     "no throughput is known of %s with %.4gB weights of %.4g bits: "
-                     "declare output_tokens_per_s or requests_per_s, as measured at your "
-                     "latency target",
-                     g->name, params, bits);
-            return ST_CONFIG;
-        }
-        out->output_tokens_per_s =
-            (struct input){ g->output_tokens_per_s * out->gpus_per_replica.v,
-                            INPUT_DEFAULT };
-    }
-    return roofline(h, g, out, why);
+    enum status st = gpu_price(h, g, from->now, out, why);
+    if (!st)
+        st = throughput(h, g, from->seen, out, why);
+    return st ? st : roofline(h, g, out, why);
 }
 
-enum status scenario_resolve(const struct workload *w, const struct gpu_list *gpus,
-                             struct scenario *out, struct buf *why)
+enum status scenario_resolve(const struct workload *w,
+                             const struct scenario_sources *from, struct scenario *out,
+                             struct buf *why)
 {
     const struct hosted_declared *h = &w->hosted;
     double day = h->engineer_day_micros ? (double)h->engineer_day_micros / 1e6
@@ -436,6 +427,7 @@ enum status scenario_resolve(const struct workload *w, const struct gpu_list *gp
         .retrain_months = declared(h->retrain_months, 0),
         .api_price_change = change(h->api_price_change),
         .gpu_price_change = change(h->gpu_price_change),
+        .latency_target = change((double)h->latency_target_ms / 1e3),
         .capacity = (enum hosted_capacity)h->capacity,
     };
     if (days > 0)
@@ -445,7 +437,7 @@ enum status scenario_resolve(const struct workload *w, const struct gpu_list *gp
         return ST_CONFIG;
     }
     if (h->gpu)
-        return resolve_gpu(h, gpus, out, why);
+        return resolve_gpu(h, from, out, why);
     if (out->monthly_fixed.v > 0)
         return ST_OK;
     buf_adds(why, "hosted declares neither a gpu nor monthly_fixed: no cost to compare");

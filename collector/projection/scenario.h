@@ -10,7 +10,8 @@
 #ifndef BREAKEVEN_PROJECTION_SCENARIO_H
 #define BREAKEVEN_PROJECTION_SCENARIO_H
 
-#include "common/yaml.h"
+#include "collector/projection/gpu.h"
+#include "collector/projection/throughput.h"
 
 enum input_origin { INPUT_DEFAULT, INPUT_DECLARED, INPUT_MEASURED, INPUT_WHATIF };
 
@@ -32,7 +33,11 @@ enum hosted_capacity {
 /* "peak", "autoscale", "scale_to_zero". */
 const char *hosted_capacity_name(enum hosted_capacity c);
 
-enum gpu_option { GPU_ON_DEMAND, GPU_RESERVED, GPU_SPOT };
+/* One row of `gpu_prices:`. */
+struct gpu_declared_price {
+    int64_t from;    /* Unix seconds of a day */
+    uint64_t micros; /* USD an hour */
+};
 
 /* `hosted:` of a workload as written; numbers of -1 and money of 0 were not declared. */
 struct hosted_declared {
@@ -42,7 +47,9 @@ struct hosted_declared {
     double setup_days;
     const char *gpu; /* a name of gpus.yaml; NULL: no GPU line, fixed cost only */
     int gpu_option;  /* enum gpu_option */
-    uint64_t gpu_hour_micros; /* overrides gpus.yaml */
+    uint64_t gpu_hour_micros;    /* overrides gpus.yaml */
+    struct yaml_list gpu_prices; /* struct gpu_declared_price: later ones */
+    int64_t latency_target_ms;   /* p95 of a whole answer; 0: not said */
     double gpus_per_replica;
     double model_params_b;      /* billions of parameters, for the roofline check */
     double model_bits;          /* bits per weight */
@@ -100,6 +107,7 @@ struct compare_declared {
     struct workload_arm api, specialist;
     double margin;      /* share of the API's value; points of pass rates */
     double rate_margin; /* points of error and abort rates */
+    double replicas;    /* of the specialist, for its throughput */
     const char *quality_metric;
     int64_t days; /* the last so many, today included */
 };
@@ -131,9 +139,12 @@ extern const struct yaml_field projection_fields[];
 
 struct scenario {
     struct input monthly_fixed, setup;       /* USD a month, USD once */
-    struct input gpu_hour, gpus_per_replica; /* USD; 0 without a GPU line */
+    struct input gpu_hour, gpus_per_replica; /* USD now; 0 without a GPU line */
+    struct gpu_path gpu_path;                /* gpu_hour over time */
     struct input output_tokens_per_s, input_tokens_per_s,
-        requests_per_s; /* 0: no limit */
+        requests_per_s;          /* 0: no limit */
+    double most_tokens_per_s;    /* that memory allows a replica; 0: unknown */
+    struct input latency_target; /* seconds, p95; 0: not said */
     struct input headroom, min_replicas;
     struct input coverage, escalation;
     struct input retrain, retrain_months;
@@ -142,27 +153,16 @@ struct scenario {
     const char *gpu; /* or NULL */
 };
 
-/* One row of gpus.yaml. */
-struct gpu {
-    const char *name;
-    const char *source; /* where the figures come from */
-    int64_t date;       /* as of, Unix seconds of a day; 0 unknown */
-    double memory_gb, bandwidth_gb_s;
-    uint64_t on_demand_micros, reserved_micros, spot_micros; /* an hour; 0 = not known */
-    double output_tokens_per_s; /* default, 8B, 16 bit, at a latency target; 0 = none */
+/* What a scenario is resolved with beside what is declared. */
+struct scenario_sources {
+    const struct gpu_list *gpus;
+    const struct throughput *seen; /* measured of the specialist; NULL: nothing */
+    int64_t now;                   /* Unix seconds: which price is in force */
 };
-
-struct gpu_list {
-    struct gpu *at;
-    size_t n;
-};
-
-/* gpus.yaml at `path` (NULL or "": the embedded one). Strings live in `a`. */
-enum status gpu_list_load(const char *path, struct gpu_list *out, struct arena *a,
-                          struct buf *why);
 
 /* Defaults filled in, GPU looked up, throughput checked. ST_CONFIG with the reason. */
-enum status scenario_resolve(const struct workload *w, const struct gpu_list *gpus,
-                             struct scenario *out, struct buf *why);
+enum status scenario_resolve(const struct workload *w,
+                             const struct scenario_sources *from, struct scenario *out,
+                             struct buf *why);
 
 #endif

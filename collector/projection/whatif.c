@@ -94,11 +94,11 @@ static void set(struct input *out, double v)
 }
 
 enum status whatif_resolve(const struct workload *w, const struct whatif *change,
-                           const struct gpu_list *gpus, struct scenario *out,
+                           const struct scenario_sources *from, struct scenario *out,
                            struct buf *why)
 {
     if (!change)
-        return scenario_resolve(w, gpus, out, why);
+        return scenario_resolve(w, from, out, why);
     struct workload changed = *w;
     struct hosted_declared *h = &changed.hosted;
     declare(&h->coverage, change->coverage);
@@ -108,7 +108,7 @@ enum status whatif_resolve(const struct workload *w, const struct whatif *change
     declare(&h->headroom, change->headroom);
     declare(&h->api_price_change, change->api_price_change);
     declare(&h->gpu_price_change, change->gpu_price_change);
-    enum status st = scenario_resolve(&changed, gpus, out, why);
+    enum status st = scenario_resolve(&changed, from, out, why);
     if (st)
         return st;
     set(&out->coverage, change->coverage);

@@ -51,7 +51,7 @@ bool whatif_is_none(const struct whatif *w);
  * NULL. ST_CONFIG with the reason.
  */
 enum status whatif_resolve(const struct workload *w, const struct whatif *change,
-                           const struct gpu_list *gpus, struct scenario *out,
+                           const struct scenario_sources *from, struct scenario *out,
                            struct buf *why);
 
 /* Factor on the volume `years` from now. */

@@ -105,6 +105,7 @@ static void make_future(struct future *f, const double *week, int months)
             .from = (int)((from - ahead) / DAY),
             .to = (int)((start[m + 1] - ahead) / DAY),
             .api_price = 1,
+            .gpu = 1,
         };
     }
     f->month[0].known_usd = 22 * week[0] / 7;

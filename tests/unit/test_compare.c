@@ -190,6 +190,24 @@ static void test_cost_length_and_scores(void **state)
     assert_int_equal(line_of(&r, "exact", "score")->verdict, COMPARE_BETTER);
     assert_int_equal(r.quality, COMPARE_BETTER);
     assert_int_equal(r.examples, 1000);
+    uint64_t calls = c.arm[1].calls;
+    c.arm[1].calls = 0; /* scores, but no calls */
+    compare_judge(&c, &r);
+    assert_int_equal(r.test, TEST_NOT_STARTED);
+    c.arm[1].calls = calls;
+    compare_judge(&c, &r); /* no errors on either side of so many: equal */
+    assert_int_equal(r.test, TEST_PASSED);
+    c.arm[1].failed = 100; /* one in ten fails */
+    compare_judge(&c, &r);
+    assert_int_equal(r.test, TEST_FAILED);
+    c.arm[1].failed = 0;
+    c.arm[1].score[0] = (struct compare_score){ 999, 940, 940, 999, 940 };
+    compare_judge(&c, &r);
+    assert_int_equal(r.test, TEST_RUNNING);
+    assert_non_null(strstr(r.reason, "fewer than 1,000"));
+    c.arm[1].score[0] = (struct compare_score){ 1000, 700, 700, 1000, 700 };
+    compare_judge(&c, &r);
+    assert_int_equal(r.test, TEST_FAILED);
     /* an incomplete price proves nothing; six days are too few */
     c.api_priced = false;
     compare_judge(&c, &r);

@@ -12,6 +12,7 @@ struct fixture {
     struct arena a;
     struct workload w;
     struct projection_result r;
+    const struct compare_result *test;
     struct decision d;
 };
 
@@ -31,6 +32,9 @@ static int setup(void **state)
                                        .threshold_calls_per_day = 1000,
                                        .threshold_ratio = 0.8,
                                        .months = 3,
+                                       .failed_share = NAN,
+                                       .cached_share = NAN,
+                                       .per_call_drift = NAN,
                                        .scenario = { .gpu = "l40s" } };
     for (int m = 0; m < 3; m++) {
         f->r.month[m].days = 30;
@@ -53,7 +57,7 @@ static int teardown(void **state)
 static void make(struct fixture *f)
 {
     arena_reset(&f->a);
-    assert_int_equal(decide(&f->w, &f->r, &f->a, &f->d), ST_OK);
+    assert_int_equal(decide(&f->w, &f->r, f->test, &f->a, &f->d), ST_OK);
 }
 
 static void volume_and_trend(void **state)
@@ -175,8 +179,11 @@ static void try_point(struct fixture *f, const struct point *p, int seen[4])
 
     f->r.verdict = (enum projection_verdict)p->verdict;
     f->r.alternatives = 2;
-    f->r.alternative[0] = (struct projection_alternative){ "unpriced", -1 };
-    f->r.alternative[1] = (struct projection_alternative){ "batch tier", usd[p->lever] };
+    f->r.alternative[0] =
+        (struct projection_alternative){ .name = "unpriced", .usd_per_day = -1 };
+    f->r.alternative[1] = (struct projection_alternative){ .name = "batch tier",
+                                                           .origin = INPUT_MEASURED,
+                                                           .usd_per_day = usd[p->lever] };
     f->w.decision =
         (struct decision_declared){ .privacy = p->need ? NEED_HIGH : NEED_UNKNOWN,
                                     .latency = p->full ? NEED_LOW : NEED_UNKNOWN,
@@ -228,6 +235,143 @@ static bool is_missing(const struct decision *d, const char *part)
         if (strstr(d->missing[i], part))
             return true;
     return false;
+}
+
+/* --- the parallel test --- */
+
+/* A test with so many calls and scores a side; rates and seconds by arm. */
+static struct compare_result measured(enum compare_verdict quality,
+                                      enum compare_verdict latency, uint64_t examples)
+{
+    struct compare_result t = { .examples = examples,
+                                .example_of = "scores",
+                                .quality = quality,
+                                .calls = { 90000, 1000 },
+                                .test = TEST_RUNNING,
+                                .reason = "no verdict yet" };
+
+    t.line[t.lines++] = (struct compare_line){ .name = "error_rate",
+                                               .unit = "share",
+                                               .arm = { { 0.01, 0.005, 0.02, 90000 },
+                                                        { 0.001, 0, 0.0001, 1000 } } };
+    t.line[t.lines++] =
+        (struct compare_line){ .name = "duration_p95",
+                               .unit = "s",
+                               .verdict = latency,
+                               .arm = { { 3, 2.8, 3.2, 90000 }, { 1, 0.9, 1.1, 1000 } } };
+    t.line[t.lines++] = (struct compare_line){ .name = "schema",
+                                               .unit = "share",
+                                               .score = true,
+                                               .verdict = quality,
+                                               .arm = { { 0.98, 0.97, 0.99, 1000 },
+                                                        { 0.995, 0.99, 0.998, 1000 } } };
+    return t;
+}
+
+static void the_test_is_evidence(void **state)
+{
+    struct fixture *f = *state;
+    static struct compare_result t;
+
+    t = measured(COMPARE_BETTER, COMPARE_BETTER, 1200);
+    const struct criterion *c = f->d.criterion;
+
+    f->test = &t;
+    make(f);
+    assert_string_equal(f->d.test_origin, "measured");
+    assert_int_equal(f->d.test, TEST_RUNNING);
+    assert_true(is_missing(&f->d, "the result of the test: no verdict yet"));
+    assert_int_equal(c[CRITERION_DATA].mark, MARK_FOR);
+    assert_string_equal(c[CRITERION_DATA].origin, "measured");
+    assert_non_null(strstr(c[CRITERION_LATENCY].evidence,
+                           "95th percentile is better: 1 [0.9, 1.1] s against 3"));
+    assert_int_equal(c[CRITERION_MLOPS].mark, MARK_NEITHER); /* somebody runs it */
+
+    /* Speed of 3 and 1 s: three quarters and a quarter; rates as they are. */
+    assert_true(f->d.radar[2].specialist.v == 0.75 && f->d.radar[2].api.v == 0.25);
+    assert_int_equal(f->d.radar[2].api.origin, INPUT_MEASURED);
+    assert_true(f->d.radar[3].specialist.v == 0.995);
+    /* two lost in a hundred at most: 1.7 nines of 4; one in 10,000: all four */
+    assert_true(fabs(f->d.radar[4].api.v - 1.69897 / 4) < 1e-5);
+    assert_true(f->d.radar[4].specialist.v == 1);
+
+    /* A need that is high and not met speaks against. */
+    f->w.decision.latency = f->w.decision.output_control = NEED_HIGH;
+    make(f);
+    assert_int_equal(c[CRITERION_LATENCY].mark, MARK_FOR);
+    t = measured(COMPARE_WORSE, COMPARE_EQUAL, 1200);
+    make(f);
+    assert_int_equal(c[CRITERION_LATENCY].mark, MARK_NEITHER);
+    assert_int_equal(c[CRITERION_OUTPUT_CONTROL].mark, MARK_AGAINST);
+    assert_string_equal(c[CRITERION_OUTPUT_CONTROL].origin, "measured");
+}
+
+static void declared_and_measured_results(void **state)
+{
+    struct fixture *f = *state;
+    static struct compare_result t;
+
+    t = measured(COMPARE_EQUAL, COMPARE_EQUAL, 1000);
+    static const struct {
+        enum test_state said, measured, want;
+        const char *origin;
+    } rows[] = {
+        { TEST_NOT_STARTED, TEST_NOT_STARTED, TEST_NOT_STARTED, "unknown" },
+        { TEST_NOT_STARTED, TEST_RUNNING, TEST_RUNNING, "measured" },
+        { TEST_RUNNING, TEST_NOT_STARTED, TEST_RUNNING, "declared" },
+        { TEST_RUNNING, TEST_PASSED, TEST_PASSED, "measured" },
+        { TEST_PASSED, TEST_RUNNING, TEST_PASSED, "declared" },
+        { TEST_PASSED, TEST_FAILED, TEST_FAILED, "measured" },
+        { TEST_FAILED, TEST_PASSED, TEST_FAILED, "declared" },
+    };
+
+    f->test = &t;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        f->w.decision.test = rows[i].said;
+        t.test = rows[i].measured;
+        make(f);
+        CHECK(f->d.test == (int)rows[i].want &&
+                  strcmp(f->d.test_origin, rows[i].origin) == 0,
+              "row %zu: %d, %s", i, f->d.test, f->d.test_origin);
+    }
+}
+
+/* What the traffic says of task and stability, where nothing is declared, and beside it.
+ */
+static void traffic_is_evidence(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        double cached, drift;
+        enum mark task, stability;
+    } rows[] = {
+        { NAN, NAN, MARK_UNKNOWN, MARK_UNKNOWN },
+        { 0.49, 0.09, MARK_UNKNOWN, MARK_FOR },
+        { 0.5, -0.11, MARK_NEITHER, MARK_NEITHER },
+        { 0.9, 0.31, MARK_NEITHER, MARK_AGAINST },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        f->r.cached_share = rows[i].cached;
+        f->r.per_call_drift = rows[i].drift;
+        make(f);
+        const struct criterion *c = f->d.criterion;
+        CHECK(c[CRITERION_TASK].mark == rows[i].task, "row %zu", i);
+        CHECK(c[CRITERION_STABILITY].mark == rows[i].stability, "row %zu", i);
+    }
+    f->w.decision.stability = STABILITY_STABLE;
+    make(f);
+    assert_int_equal(f->d.criterion[CRITERION_STABILITY].mark, MARK_FOR);
+    assert_non_null(
+        strstr(f->d.criterion[CRITERION_STABILITY].evidence, "moved by +31 %"));
+    /* Without full prices there is no threshold to judge by. */
+    f->r.verdict = PROJECTION_OPEN;
+    f->r.threshold_ratio = 0.2;
+    f->r.unpriced_share = 0.4;
+    make(f);
+    assert_int_equal(f->d.criterion[CRITERION_VOLUME].mark, MARK_UNKNOWN);
+    assert_int_equal(f->d.recommendation, RECOMMEND_STAY);
+    assert_non_null(strstr(f->d.reason, "no price"));
 }
 
 static void what_is_missing(void **state)
@@ -345,7 +489,9 @@ static void markdown_is_escaped(void **state)
     f->r.workload = hostile;
     f->r.scenario.gpu = hostile;
     f->r.alternatives = 1;
-    f->r.alternative[0] = (struct projection_alternative){ hostile, 1 };
+    f->r.alternative[0] = (struct projection_alternative){ .name = hostile,
+                                                           .origin = INPUT_DECLARED,
+                                                           .usd_per_day = 1 };
     make(f);
     decision_markdown(&f->d, &v, changes, &out);
     assert_int_equal(out.st, ST_OK);
@@ -373,7 +519,7 @@ static void a_full_arena_is_said(void **state)
     struct arena small;
 
     arena_init(&small, 100);
-    assert_int_equal(decide(&f->w, &f->r, &small, &f->d), ST_NOMEM);
+    assert_int_equal(decide(&f->w, &f->r, NULL, &small, &f->d), ST_NOMEM);
     arena_release(&small);
 }
 
@@ -382,6 +528,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(volume_and_trend, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_and_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_test_is_evidence, setup, teardown),
+        cmocka_unit_test_setup_teardown(declared_and_measured_results, setup, teardown),
+        cmocka_unit_test_setup_teardown(traffic_is_evidence, setup, teardown),
         cmocka_unit_test_setup_teardown(rules_over_a_grid, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(the_radar_knows_its_sources, setup, teardown),

@@ -6,6 +6,8 @@
 #include "collector/store.h"
 #include "common/json_pointer.h"
 
+#include <math.h>
+
 enum { DAY = 86400 };
 
 /* A store of one key: the newest document. */
@@ -69,6 +71,9 @@ static int setup(void **state)
                                        .usd_per_day = 10,
                                        .threshold_calls_per_day = 4000,
                                        .threshold_ratio = 0.25,
+                                       .failed_share = NAN,
+                                       .cached_share = NAN,
+                                       .per_call_drift = NAN,
                                        .saving12 = { .median = -900 } };
     f->r.scenario.coverage = (struct input){ 0.9, INPUT_DECLARED };
     buf_release(&why);
@@ -89,7 +94,7 @@ static int teardown(void **state)
 static void make(struct fixture *f)
 {
     assert_int_equal(
-        decision_record_make(&f->shelf.head, f->book, &f->w, &f->r, &f->a, &f->rec),
+        decision_record_make(&f->shelf.head, f->book, &f->w, &f->r, NULL, &f->a, &f->rec),
         ST_OK);
 }
 

@@ -158,9 +158,12 @@ static void months_by_hand(void **state)
     s.coverage.v = 0.8;
     s.escalation.v = 0.1;
     /* 7/s x 0.8 covered x 0.5 s = 2.8: three replicas. */
-    struct hosted_month m = {
-        .calls_per_day = 604800, .api_usd = 1000, .days = 28, .fraction = 1, .number = 3
-    };
+    struct hosted_month m = { .calls_per_day = 604800,
+                              .api_usd = 1000,
+                              .days = 28,
+                              .fraction = 1,
+                              .number = 3,
+                              .gpu = 1 };
     hosted_month_cost(&s, &l, &m, &c);
     assert_true(c.replicas == 3);
     assert_true(fabs(c.gpu - 3 * 24 * 28) < 1e-9);         /* $2,016 */
@@ -176,8 +179,7 @@ static void months_by_hand(void **state)
 
     /* Month 0 never retrains; a GPU price of -19 % a year after two years: 0.81^2. */
     m.number = 0;
-    m.years = 2;
-    s.gpu_price_change.v = -0.19;
+    m.gpu = 0.81 * 0.81;
     hosted_month_cost(&s, &l, &m, &c);
     assert_true(fabs(c.gpu - 3 * 24 * 31 * 0.81 * 0.81) < 1e-9 && c.retrain == 0);
 }
@@ -190,7 +192,7 @@ static void coverage_ends(void **state)
     struct hosted_load l = even();
     struct hosted_cost c;
     struct hosted_month m = {
-        .calls_per_day = 86400, .api_usd = 777, .days = 30, .fraction = 1
+        .calls_per_day = 86400, .api_usd = 777, .days = 30, .fraction = 1, .gpu = 1
     };
 
     hosted_month_cost(&s, &l, &m, &c);
@@ -229,7 +231,8 @@ static void cost_grows_with_volume(void **state)
             struct hosted_month m = { .calls_per_day = calls,
                                       .api_usd = calls * 0.003 * 30,
                                       .days = 30,
-                                      .fraction = 1 };
+                                      .fraction = 1,
+                                      .gpu = 1 };
             hosted_month_cost(&s, &l, &m, &c);
             CHECK(c.total >= before, "case %d at %g calls: %g after %g", k, calls,
                   c.total, before);

@@ -20,7 +20,8 @@ struct history {
     int days;
     uint64_t (*calls)(int days_ago);
     const char *provider, *model, *quality;
-    bool others; /* somebody else reports every day */
+    bool unpriced_too; /* as many calls of a model without a price */
+    bool others;       /* somebody else reports every day */
     char json[1 << 16];
     int saved;
 };
@@ -61,6 +62,11 @@ static enum status fake_scan(struct store *s, const struct store_query *q,
             calls = at / 3600 % 24 >= 8 && at / 3600 % 24 < 18 ? calls / 10 : 0;
         if (calls)
             st = emit(h, at, calls, fn, arg);
+        if (calls && h->unpriced_too && !st) {
+            struct history other = *h;
+            other.model = "nobody-knows";
+            st = emit(&other, at, calls, fn, arg);
+        }
         if (st)
             return st;
     }
@@ -357,6 +363,73 @@ static void documents_can_be_read(void **state)
     buf_release(&out);
 }
 
+/* Half of the calls of a second model without a price. */
+static void a_partly_priced_workload_is_open(void **state)
+{
+    struct fixture *f = *state;
+
+    f->h.unpriced_too = true;
+    run(f);
+    assert_true(fabs(f->r.unpriced_share - 0.5) < 1e-9);
+    assert_int_equal(f->r.verdict, PROJECTION_OPEN);
+    assert_non_null(strstr(f->r.reason, "50 % of the calls have no price"));
+    f->w.hosted.monthly_fixed_micros = 1000000; /* cheaper even than the priced half */
+    run(f);
+    assert_int_equal(f->r.verdict, PROJECTION_CROSSED);
+    assert_non_null(strstr(f->r.reason, "although 50 % of the calls have no price"));
+}
+
+/* 200 output tokens a call: 17.28/s are 3,456 tokens/s, what an L40S's memory allows. */
+static void a_request_rate_above_memory_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct gpu_price price = { .micros = 1000000 };
+    struct gpu gpu = {
+        .name = "g", .memory_gb = 48, .bandwidth_gb_s = 864, .prices = { &price, 1 }
+    };
+    struct gpu_list list = { &gpu, 1 };
+    struct projection_job job = { .store = &f->h.head,
+                                  .prices = f->book,
+                                  .config = &f->config,
+                                  .gpus = &list,
+                                  .now = NOW };
+
+    f->w.hosted.gpu = "g";
+    f->w.hosted.requests_per_s = 17.28;
+    assert_int_equal(projection_run(&job, &f->w, &f->a, &f->r, &f->why), ST_OK);
+    assert_true(f->r.verdict != PROJECTION_REFUSED);
+    f->w.hosted.requests_per_s = 17.3;
+    assert_int_equal(projection_run(&job, &f->w, &f->a, &f->r, &f->why), ST_OK);
+    assert_int_equal(f->r.verdict, PROJECTION_REFUSED);
+    assert_non_null(strstr(f->r.reason, "17.3 x 200 output tokens a call as measured = "
+                                        "3460 tokens/s, above the 3456"));
+}
+
+/* A GPU that costs half from the middle of December on: 15 days at 1, 16 at 0.5. */
+static void a_gpu_price_changes_mid_month(void **state)
+{
+    struct fixture *f = *state;
+    struct gpu_price price[] = { { .micros = 1000000 },
+                                 { .from = INT64_C(20803) * DAY, .micros = 500000 } };
+    struct gpu gpu = { .name = "g",
+                       .memory_gb = 48,
+                       .bandwidth_gb_s = 864,
+                       .prices = { price, 2 },
+                       .output_tokens_per_s = 3000 };
+    struct gpu_list list = { &gpu, 1 };
+    struct projection_job job = { .store = &f->h.head,
+                                  .prices = f->book,
+                                  .config = &f->config,
+                                  .gpus = &list,
+                                  .now = NOW };
+
+    f->w.hosted.gpu = "g"; /* two replicas */
+    f->w.hosted.monthly_fixed_micros = 0;
+    assert_int_equal(projection_run(&job, &f->w, &f->a, &f->r, &f->why), ST_OK);
+    assert_true(fabs(f->r.month[1].hosted.median - 2 * 24 * (15 * 1 + 16 * 0.5)) < 1e-6);
+    assert_true(fabs(f->r.month[2].hosted.median - 2 * 24 * 31 * 0.5) < 1e-6);
+}
+
 /* --- what if --- */
 
 static void ask(struct fixture *f, const char *name, const char *value)
@@ -457,22 +530,24 @@ static void what_if_refuses(void **state)
 static void what_if_keeps_to_physics(void **state)
 {
     struct fixture *f = *state;
+    struct gpu_price price = { .micros = 1000000 };
     struct gpu gpu = { .name = "g",
                        .memory_gb = 48,
                        .bandwidth_gb_s = 864,
-                       .on_demand_micros = 1000000,
+                       .prices = { &price, 1 },
                        .output_tokens_per_s = 1200 };
     struct gpu_list list = { &gpu, 1 };
+    const struct scenario_sources from = { &list, NULL, NOW };
     struct whatif w = whatif_none();
     struct scenario s;
 
     f->w.hosted.gpu = "g";
     w.output_tokens_per_s = 3456; /* 864 / 16 GB x 64 sequences */
     w.gpu_price = 0.5;
-    assert_int_equal(whatif_resolve(&f->w, &w, &list, &s, &f->why), ST_OK);
+    assert_int_equal(whatif_resolve(&f->w, &w, &from, &s, &f->why), ST_OK);
     assert_true(s.gpu_hour.v == 0.5 && s.gpu_hour.origin == INPUT_WHATIF);
     w.output_tokens_per_s = 3457;
-    assert_int_equal(whatif_resolve(&f->w, &w, &list, &s, &f->why), ST_CONFIG);
+    assert_int_equal(whatif_resolve(&f->w, &w, &from, &s, &f->why), ST_CONFIG);
     assert_non_null(strstr(buf_cstr(&f->why), "above what memory allows"));
 }
 
@@ -485,6 +560,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(short_history_warns, setup, teardown),
         cmocka_unit_test_setup_teardown(levers_and_alternatives, setup, teardown),
         cmocka_unit_test_setup_teardown(documents_can_be_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_partly_priced_workload_is_open, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_request_rate_above_memory_is_refused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_gpu_price_changes_mid_month, setup, teardown),
         cmocka_unit_test_setup_teardown(what_if_moves_what_it_says, setup, teardown),
         cmocka_unit_test_setup_teardown(what_if_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(what_if_keeps_to_physics, setup, teardown),
