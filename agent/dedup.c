@@ -303,7 +303,9 @@ enum dedup_verdict dedup_judge(struct dedup *d, struct usage *u)
         return DEDUP_NEW;
     }
     bool call = u->accounting == ACCOUNTING_CALL;
-    bool counts = (call || report) && usage_total(u) > 0;
+    /* A batch's own sum does not complete it: the lines of its results do, one by one. */
+    bool sum = report && slice_ends(u->surface, SLICE(".batches_poll"));
+    bool counts = (call || report) && !sum && usage_total(u) > 0;
     if ((e->seen & SEEN_DEFERRED && counts) || (e->seen & SEEN_ERROR && call)) {
         u->accounting = ACCOUNTING_CALL;
         *e = entry_of(u, key);

@@ -73,8 +73,26 @@ void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
 struct slice judge_id(const char *surface, uint16_t status, bool streamed,
                       struct slice id);
 
-/* A line of a batch's results adds nothing to what it does not say: zero, not unknown. */
+/* Is it a file or list of a batch's results? */
+bool judge_is_batch(const char *surface);
+
+/*
+ * The sums of a batch's results leave nothing unknown: what no line said is zero.
+ * Gemini's lists apart: they have no more than their elements.
+ */
 void judge_batch_line(const char *surface, struct usage *u);
+
+/* Billed by something else than tokens, so that tokens cannot be estimated. */
+bool judge_by_tokens(const char *surface);
+
+/* Has the reply the usage that a row of provider.def with if_shaped asks for? */
+bool judge_shaped(const char *surface, const struct raw *r);
+
+/* The tier as prices know it: Vertex's traffic types in the words of the others. */
+struct slice judge_tier(struct slice said);
+
+/* Does the surface name a model at all, in a reply and in a path? */
+bool judge_names_model(const char *surface);
 
 /*
  * Judge a frame of a record; false if it is no LLM call at all. Slices of `u` live as

@@ -33,7 +33,7 @@ void exchange_document_begin(void *arg)
     if (raw_has(r, N_X_IN) && surface_is(e, "gemini.predict"))
         raw_clear(r, N_X_IN);
     r->flags &= ~(uint32_t)(F_DELTA | F_WHOLE);
-    r->searches = 0;
+    r->searches = r->browsed = 0;
     r->text_out = 0;
     r->pieces = 0;
 }
@@ -48,12 +48,32 @@ static bool repeats(const struct exchange *e, struct slice type)
     return slice_starts(type, SLICE("response.")) && !slice_ends(type, SLICE(".delta"));
 }
 
+/* A line of a batch's results is a call of its own, made earlier. */
+static void give_part(struct exchange *e, struct usage u)
+{
+    struct shape shape = shape_of(&e->reply);
+    u.ts_ns = e->part_ns;
+    u.seen = SEEN_CAPTURE;
+    u.status = e->status;
+    u.provider = slice_str(e->hit.provider);
+    u.surface = slice_str(*shape.surface ? shape.surface : e->hit.surface);
+    u.model = raw_str(&e->reply, S_MODEL);
+    u.tier = SLICE("batch");
+    u.response_id = raw_str(&e->reply, S_ID);
+    u.accounting = ACCOUNTING_CALL;
+    u.usage_source = SOURCE_NDJSON;
+    u.quality = e->reply.flags & F_BAD_COUNT ? QUALITY_MISSING : QUALITY_EXACT;
+    e->part(e->part_arg, &u);
+}
+
 static void sum_part(struct exchange *e)
 {
     struct usage u;
     usage_init(&u);
     if (!normalise(&e->reply, slice_str(e->hit.provider), &u))
         return;
+    if (e->part && judge_is_batch(e->hit.surface))
+        give_part(e, u);
     judge_batch_line(e->hit.surface, &u);
     for (unsigned f = 0; f < USAGE_N; f++)
         if (usage_has(&u, f))
@@ -82,10 +102,9 @@ void exchange_document_end(void *arg)
         e->pieces += twice ? (r->pieces + 1) / 2 : r->pieces;
         e->token |= r->text_out > 0;
     }
-    if (r->searches > e->searches)
-        e->searches = r->searches;
-    if (surface_is(e, "bedrock.agent") || surface_is(e, "openai.batch_results") ||
-        surface_is(e, "anthropic.batch_results"))
+    if (r->searches > r->browsed && r->searches - r->browsed > e->searches)
+        e->searches = r->searches - r->browsed;
+    if (surface_is(e, "bedrock.agent") || judge_is_batch(e->hit.surface))
         sum_part(e);
 }
 

@@ -51,11 +51,14 @@ struct exchange {
     struct form form;
     struct sums sums;
     bool request_json, request_seen, body_seen, event_stream_type, ndjson_type, exception;
-    bool token, thread_run, native_chunk;
+    bool token, thread_run, native_chunk, from_cache;
     uint32_t searches, pieces;
     uint64_t text_out; /* of the reply, parts that repeat others left out */
     uint64_t bytes_up, bytes_down;
     uint16_t status;
+    usage_fn *part; /* receives the calls of a batch, as they come */
+    void *part_arg;
+    int64_t part_ns;
     char path_model[RAW_TEXT], region[32];
     char id[RAW_TEXT], request_id[128], scope[96], object[64], type[64];
     size_t path_model_n, region_n, id_n, request_id_n, scope_n;

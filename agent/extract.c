@@ -95,6 +95,11 @@ void extract_request_headers(struct extract *x, const struct extract_header *h, 
         if (slice_ieq(h[i].name, SLICE("x-amzn-bedrock-service-tier"))) {
             size_t len = keep(e->ask_names.name[S_TIER], RAW_TEXT, h[i].value);
             raw_str_set(&e->request, S_TIER, slice_of(e->ask_names.name[S_TIER], len));
+        } else if (slice_ieq(h[i].name, SLICE("ai-language-model-id")) ||
+                   slice_ieq(h[i].name, SLICE("ai-model-id"))) { /* Vercel's gateway */
+            size_t len = keep(e->ask_names.name[S_MODEL_REQUEST], RAW_TEXT, h[i].value);
+            raw_str_set(&e->request, S_MODEL_REQUEST,
+                        slice_of(e->ask_names.name[S_MODEL_REQUEST], len));
         } else if (slice_ieq(h[i].name, SLICE("openai-organization")) ||
                    slice_ieq(h[i].name, SLICE("openai-project")) ||
                    slice_ieq(h[i].name, SLICE("anthropic-workspace-id")) ||
@@ -164,6 +169,16 @@ static const char *const request_ids[] = { "x-request-id",           "request-id
                                            "mistral-correlation-id", "x-litellm-call-id",
                                            "x-correlation-id" };
 
+/* A gateway answered from a cache of its own: no provider was asked. */
+static const struct {
+    const char *name, *value; /* "": any */
+} caches[] = {
+    { "x-litellm-cache-key", "" },
+    { "cf-aig-cache-status", "HIT" },
+    { "helicone-cache", "HIT" },
+    { "x-portkey-cache-status", "HIT" },
+};
+
 static void reply_header(struct exchange *e, struct slice name, struct slice value)
 {
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
@@ -180,6 +195,10 @@ static void reply_header(struct exchange *e, struct slice name, struct slice val
     if (slice_ieq(name, SLICE("openai-organization")) ||
         slice_ieq(name, SLICE("anthropic-organization-id")))
         e->scope_n = keep(e->scope, sizeof e->scope, value);
+    for (size_t i = 0; i < sizeof caches / sizeof *caches; i++)
+        e->from_cache |=
+            slice_ieq(name, slice_str(caches[i].name)) &&
+            (!*caches[i].value || slice_ieq(value, slice_str(caches[i].value)));
     if (!slice_ieq(name, SLICE("content-type")))
         return;
     e->event_stream_type = slice_istarts(value, SLICE("text/event-stream"));
@@ -249,6 +268,13 @@ void extract_response_body(struct extract *x, struct slice piece)
     }
 }
 
+void extract_parts(struct extract *x, int64_t ts_ns, usage_fn *emit, void *arg)
+{
+    x->exchange->part = emit;
+    x->exchange->part_arg = arg;
+    x->exchange->part_ns = ts_ns;
+}
+
 bool extract_saw_token(const struct extract *x)
 {
     return x->exchange->token || x->exchange->reply.text_out;
@@ -293,7 +319,8 @@ static struct slice reply_model(const struct exchange *e)
 {
     struct slice none = { NULL, 0 };
     struct slice surface = slice_str(e->hit.surface);
-    if (slice_starts(surface, SLICE("replicate.")))
+    if (slice_starts(surface, SLICE("replicate.")) ||
+        slice_eq(surface, SLICE("openai.moderations")))
         return none;
     if (slice_starts(surface, SLICE("bedrock.invoke")) &&
         !slice_starts(slice_of(e->id, e->id_n), SLICE("msg_")))
@@ -306,19 +333,21 @@ static void names(struct exchange *e, struct usage *u)
     struct slice model = reply_model(e);
     u->provider = slice_str(e->hit.provider);
     u->surface = slice_str(e->hit.surface);
-    u->model_request = raw_str(&e->request, S_MODEL_REQUEST);
-    if (!u->model_request.n && e->form.n)
-        u->model_request = slice_of(e->form.value, e->form.n);
-    if (!u->model_request.n)
-        u->model_request = slice_of(e->path_model, e->path_model_n);
-    u->model = model.n ? model : u->model_request;
+    if (judge_names_model(e->hit.surface)) {
+        u->model_request = raw_str(&e->request, S_MODEL_REQUEST);
+        if (!u->model_request.n && e->form.n)
+            u->model_request = slice_of(e->form.value, e->form.n);
+        if (!u->model_request.n && !judge_is_batch(e->hit.surface))
+            u->model_request = slice_of(e->path_model, e->path_model_n);
+        u->model = model.n ? model : u->model_request;
+    }
     u->response_id =
         judge_id(e->hit.surface, e->status, streamed(e), slice_of(e->id, e->id_n));
     u->request_id = slice_of(e->request_id, e->request_id_n);
     u->scope = slice_of(e->scope, e->scope_n);
     u->region = slice_of(e->region, e->region_n);
-    u->tier = raw_str(&e->reply, S_TIER).n ? raw_str(&e->reply, S_TIER)
-                                           : raw_str(&e->request, S_TIER);
+    u->tier = judge_tier(raw_str(&e->reply, S_TIER).n ? raw_str(&e->reply, S_TIER)
+                                                      : raw_str(&e->request, S_TIER));
 }
 
 /* Numbers of the reply, or the sums of its parts. */
@@ -326,6 +355,7 @@ static bool numbers(struct exchange *e, struct usage *u)
 {
     struct raw *r = &e->reply;
     r->searches = e->searches;
+    r->browsed = 0;
     if (e->sums.parts) {
         memcpy(u->v, e->sums.usage.v, sizeof u->v);
         u->have = e->sums.usage.have;
@@ -341,6 +371,9 @@ static bool numbers(struct exchange *e, struct usage *u)
         usage_set(u, USAGE_images, r->items);
     if (surface_is(e, "openai.speech") && e->request.text_in)
         usage_set(u, USAGE_characters, e->request.text_in);
+    if (surface_is(e, "openai.transcription") && raw_has(r, N_DURATION_MS) &&
+        !usage_has(u, USAGE_audio_ms))
+        usage_set(u, USAGE_audio_ms, r->num[N_DURATION_MS]);
     return usage;
 }
 
@@ -357,14 +390,8 @@ static void cut_short(struct usage *u, bool usage)
 /* Calls that are billed by tokens, so that tokens can be estimated. */
 static bool by_tokens(const struct exchange *e)
 {
-    static const char *const otherwise[] = {
-        "openai.images", "openai.speech", "openai.transcription",  "mistral.ocr",
-        "bedrock.rag",   "bedrock.agent", "bedrock.invoke_rerank", "cohere.rerank",
-    };
-    for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++)
-        if (surface_is(e, otherwise[i]))
-            return false;
-    return !e->reply.items || !surface_is(e, "gemini.predict");
+    return judge_by_tokens(e->hit.surface) &&
+           (!e->reply.items || !surface_is(e, "gemini.predict"));
 }
 
 static struct estimate_sample sample_of(const struct exchange *e)
@@ -429,6 +456,10 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
         walk_finish(&e->answer);
     if (e->answer.depth) /* cut inside a document: it says what it has said */
         exchange_document_end(e);
+    if (e->hit.if_shaped && !judge_shaped(e->hit.surface, &e->reply))
+        e->hit = (struct provider_hit){ .provider = "other", .surface = "none" };
+    if (surface_is(e, "gemini.batch_results") && !e->sums.parts) /* any other file */
+        e->hit.surface = "admin", e->hit.accounting = ACCOUNTING_FREE;
     usage_init(&u);
     u.ts_ns = ts_ns;
     u.seen = SEEN_CAPTURE;
@@ -440,6 +471,8 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
         u.usage_source = source_of(e);
     if (end == EXTRACT_ABORTED)
         cut_short(&u, usage);
+    if (e->from_cache && u.accounting == ACCOUNTING_CALL)
+        u.accounting = ACCOUNTING_REPORT;
     set_quality(x, e, usage, end, &u);
     if (e->hit.accounting != ACCOUNTING_NONE) {
         usage_set(&u, USAGE_bytes_up, e->bytes_up);

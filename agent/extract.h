@@ -48,12 +48,18 @@ void extract_request_body(struct extract *x, struct slice piece);
 void extract_response_head(struct extract *x, uint16_t status,
                            const struct extract_header *h, size_t n);
 void extract_response_body(struct extract *x, struct slice piece);
+/*
+ * Who receives the calls of a batch whose results this reply may be: one each, as they
+ * come, at the time `ts_ns`; their tier is "batch", their id that of the call. To be said
+ * again before a later piece. Without it they are in the sums of the report alone.
+ */
+void extract_parts(struct extract *x, int64_t ts_ns, usage_fn *emit, void *arg);
 /* True once a piece with generated content was seen: the time of the first token. */
 bool extract_saw_token(const struct extract *x);
 /*
  * Judge. `emit` is called once with the verdict, and once more for each pass that is
  * charged besides it (compaction, advisor). A batch's results are one report with the
- * sums of its lines. Slices live during the call.
+ * sums of its lines (each of them: extract_parts). Slices live during the call.
  */
 void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
                     usage_fn *emit, void *arg);

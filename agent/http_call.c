@@ -67,6 +67,8 @@ struct http_call *http_call_new(const struct http_conn *conn,
     c->stream = stream;
     c->first_ns = c->sent_ns = ts_ns;
     c->byte_ns = c->token_ns = c->end_ns = NOT_YET;
+    usage_init(&c->delivered);
+    c->delivered.agg_n = 0;
     c->head = slice_eq(r->method, SLICE("HEAD"));
     c->connect = slice_eq(r->method, SLICE("CONNECT"));
     c->mute[STREAM_UP] = c->mute[STREAM_DOWN] = !c->state;
@@ -100,6 +102,16 @@ void http_call_response(struct http_call *c, uint16_t status,
     extract_hold(x, before);
     if (!c->head)
         begin_coding(c, STREAM_DOWN, field, fields);
+}
+
+/* A call of a batch whose results are being read: made earlier, so without latencies. */
+static void part(void *arg, const struct usage *u)
+{
+    struct http_call *c = arg;
+    struct http_origin o = {
+        c->conn->client, c->conn->server, c->conn->tls, c->stream, true, &c->delivered
+    };
+    c->conn->shared->emit(c->conn->shared->arg, u, &o);
 }
 
 static void up(void *arg, struct slice piece)
@@ -138,6 +150,7 @@ void http_call_body(struct http_call *c, enum stream_dir d, struct slice piece,
         return;
     struct extract *x = c->conn->shared->extract;
     struct exchange *before = extract_hold(x, c->state);
+    extract_parts(x, ts_ns, part, c);
     decoded(c, d, piece);
     if (d == STREAM_DOWN && c->token_ns == NOT_YET && extract_saw_token(x))
         c->token_ns = ts_ns;
@@ -186,6 +199,7 @@ static void forget_numbers(struct usage *u)
 struct verdict {
     const struct http_call *call;
     bool extra; /* than the first: its time is the first one's */
+    struct usage *delivered;
 };
 
 static void emit(void *arg, const struct usage *judged)
@@ -193,7 +207,8 @@ static void emit(void *arg, const struct usage *judged)
     struct verdict *v = arg;
     const struct http_call *c = v->call;
     const struct http_conn *conn = c->conn;
-    struct http_origin o = { conn->client, conn->server, conn->tls, c->stream };
+    struct http_origin o = { conn->client, conn->server, conn->tls,
+                             c->stream,    false,        v->delivered };
     struct usage u = *judged;
     if (u.accounting == ACCOUNTING_CALL &&
         (c->lost || (c->lost_request && u.quality != QUALITY_EXACT)))
@@ -211,7 +226,7 @@ static void emit(void *arg, const struct usage *judged)
 static void judge(struct http_call *c)
 {
     struct http_shared *s = c->conn->shared;
-    struct verdict v = { .call = c };
+    struct verdict v = { .call = c, .delivered = &c->delivered };
     bool whole = c->done[STREAM_DOWN] && !c->lost;
     if (c->decode[STREAM_DOWN] && whole && !decode_whole(c->decode[STREAM_DOWN]))
         count(c, HTTP_bad_coding);

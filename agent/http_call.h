@@ -38,6 +38,7 @@ struct http_call {
     uint16_t status;
     int64_t stream;                                       /* of HTTP/2; -1 */
     int64_t first_ns, sent_ns, byte_ns, token_ns, end_ns; /* INT64_MIN: not yet */
+    struct usage delivered;                               /* see struct http_origin */
 };
 
 /*

@@ -156,7 +156,7 @@ static bool accepted(const struct raw *r, struct provider_hit hit)
 void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
                    bool streamed, struct usage *u)
 {
-    bool refused = u->status >= 300 || (u->status && u->status < 200);
+    bool refused = u->status >= 300 || (u->status && u->status < 200 && u->status != 101);
     bool error = r->flags & F_ERROR;
     u->accounting = hit.accounting;
     u->outcome = hit.accounting == ACCOUNTING_NONE ? OUTCOME_NA
@@ -225,9 +225,56 @@ struct slice judge_id(const char *surface, uint16_t status, bool streamed,
     return none;
 }
 
+bool judge_is_batch(const char *surface)
+{
+    return slice_ends(slice_str(surface), SLICE(".batch_results"));
+}
+
+bool judge_by_tokens(const char *surface)
+{
+    static const char *const otherwise[] = {
+        "openai.images", "openai.speech", "openai.transcription",  "mistral.ocr",
+        "bedrock.rag",   "bedrock.agent", "bedrock.invoke_rerank", "cohere.rerank",
+    };
+    for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++)
+        if (!strcmp(surface, otherwise[i]))
+            return false;
+    return true;
+}
+
+bool judge_shaped(const char *surface, const struct raw *r)
+{
+    struct slice s = slice_str(surface);
+    if (slice_starts(s, SLICE("ollama.")))
+        return raw_has(r, N_O_EVAL) || raw_has(r, N_O_PROMPT);
+    if (slice_starts(s, SLICE("llamacpp.")))
+        return raw_has(r, N_L_PREDICTED) || raw_has(r, N_L_EVALUATED);
+    if (slice_starts(s, SLICE("selfhosted.")))
+        return r->flags & F_META_INFO || (raw_has(r, N_T_IN) && raw_has(r, N_T_OUT));
+    if (slice_starts(s, SLICE("cohere.")) && !slice_ends(s, SLICE(".rerank")))
+        return raw_has(r, N_C_INPUT) || raw_has(r, N_C_OUTPUT);
+    return raw_has(r, N_TOTAL) || raw_has(r, N_C_SEARCHES);
+}
+
+struct slice judge_tier(struct slice said)
+{
+    if (!slice_starts(said, SLICE("ON_DEMAND")) && !slice_starts(said, SLICE("PROV")))
+        return said;
+    if (slice_starts(said, SLICE("PROV")))
+        return SLICE("provisioned");
+    if (slice_ends(said, SLICE("_PRIORITY")))
+        return SLICE("priority");
+    return slice_ends(said, SLICE("_FLEX")) ? SLICE("flex") : (struct slice){ NULL, 0 };
+}
+
+bool judge_names_model(const char *surface)
+{
+    return strcmp(surface, "admin") != 0 && strcmp(surface, "bedrock.agent_admin") != 0;
+}
+
 void judge_batch_line(const char *surface, struct usage *u)
 {
-    if (!slice_ends(slice_str(surface), SLICE(".batch_results")))
+    if (!judge_is_batch(surface) || !strcmp(surface, "gemini.batch_results"))
         return;
     u->have |= 1u << USAGE_cache_read | 1u << USAGE_reasoning;
     if (!(u->have & (1u << USAGE_cache_write_5m | 1u << USAGE_cache_write_1h)))

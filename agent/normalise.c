@@ -88,6 +88,7 @@ static struct dialect read_dialect(const struct raw *r, enum raw_num prompt,
 static void resolve(struct dialect *d, const struct raw *r, struct slice provider)
 {
     uint64_t P = d->P, C = d->C, T = d->T, audio = raw_get(r, N_AUDIO_IN);
+    uint64_t fed = raw_get(r, N_CONNECTOR);
     bool vercel = slice_eq(provider, SLICE("vercel_gateway"));
     bool gemini_model = (T > P + C || vercel) &&
                         slice_find(raw_str(r, S_MODEL), SLICE("gemini")) != SIZE_MAX;
@@ -99,6 +100,9 @@ static void resolve(struct dialect *d, const struct raw *r, struct slice provide
     } else if (T > P + C && audio && T == P + C + audio) {
         d->P += audio; /* Mistral */
         d->parts = T;
+    } else if (T > P + C && fed && T == P + C + fed) {
+        d->P += fed; /* Mistral's conversations */
+        d->parts = T;
     } else if (T > P + C && google && !d->X) {
         d->out = T - P; /* thinking shows in the total alone */
         d->has_x = true;
@@ -109,6 +113,8 @@ static void resolve(struct dialect *d, const struct raw *r, struct slice provide
         d->parts = T;
     } else if (T && T == P + C && d->X && (d->X > C || gemini_model) && vercel) {
         d->out = C + d->X; /* outside of both completion and total */
+    } else if (d->X > C && slice_eq(provider, SLICE("perplexity"))) {
+        d->out = C + d->X; /* deep research bills them apart */
     }
     if (d->K > d->P && (!T || T != P + C))
         d->k_outside = true;
@@ -168,6 +174,7 @@ static void chat(const struct raw *r, struct slice provider, struct usage *u,
     total(r, total_slot, d.parts, u);
     modalities(r, u);
     take(r, N_AUDIO_MS, u, USAGE_audio_ms);
+    take(r, N_CONNECTOR, u, USAGE_tool_prompt);
 }
 
 /* F4: nothing includes anything. Written tokens without a split stay undivided: a book
@@ -306,11 +313,11 @@ static void units(const struct raw *r, struct usage *u)
     take(r, N_G_QUERIES, u, USAGE_grounding_queries);
     take(r, N_PAGES, u, USAGE_pages);
     take(r, N_CHARACTERS, u, USAGE_characters);
-    if (r->searches && !usage_has(u, USAGE_web_searches))
-        usage_set(u, USAGE_web_searches, r->searches);
-    uint64_t cost;
-    if (raw_has(r, N_COST))
-        usage_set(u, USAGE_cost_pico, r->num[N_COST]);
+    if (r->searches > r->browsed && !usage_has(u, USAGE_web_searches))
+        usage_set(u, USAGE_web_searches, r->searches - r->browsed);
+    uint64_t cost, rest = r->flags & F_BYOK ? raw_get(r, N_COST_UPSTREAM) : 0;
+    if (raw_has(r, N_COST) && !__builtin_add_overflow(r->num[N_COST], rest, &cost))
+        usage_set(u, USAGE_cost_pico, cost);
     else if (raw_has(r, N_TICKS) && !__builtin_mul_overflow(r->num[N_TICKS], 100, &cost))
         usage_set(u, USAGE_cost_pico, cost);
     if (usage_has(u, USAGE_cost_pico))

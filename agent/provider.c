@@ -2,7 +2,7 @@
 #include "agent/provider.h"
 
 enum { OTHER_ADMIN, OTHER_NONE };
-enum { WHERE_KNOWN, WHERE_ANY };
+enum { WHERE_KNOWN, WHERE_ANY, WHERE_SHAPED };
 
 static const struct host {
     const char *pattern, *provider;
@@ -176,7 +176,7 @@ static const struct surface *find_surface(struct slice method, const struct path
     for (size_t i = 0; i < sizeof surfaces / sizeof *surfaces; i++) {
         const struct surface *s = &surfaces[i];
         *model = (struct slice){ NULL, 0 };
-        if ((!known && s->where != WHERE_ANY) ||
+        if (s->where == (known ? WHERE_SHAPED : WHERE_KNOWN) ||
             (*s->methods != '*' && !slice_ieq(slice_str(s->methods), method)) ||
             (*s->provider && !slice_eq(slice_str(s->provider), provider)))
             continue;
@@ -202,7 +202,8 @@ static struct provider_hit hit(const struct surface *s, const char *provider,
     struct provider_hit h = { .provider = provider,
                               .surface = s->surface,
                               .accounting = s->accounting,
-                              .model = model.n ? model : deployment(p) };
+                              .model = model.n ? model : deployment(p),
+                              .if_shaped = s->where == WHERE_SHAPED };
     if (!strcmp(h.surface, "bedrock.invoke") &&
         slice_find(h.model, SLICE("rerank")) != SIZE_MAX)
         h.surface = "bedrock.invoke_rerank";

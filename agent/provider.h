@@ -18,6 +18,7 @@ struct provider_hit {
     enum accounting accounting;
     struct slice model;  /* as the path names it, still percent-encoded; may be empty */
     struct slice region; /* of the host, may be empty */
+    bool if_shaped; /* the path is anybody's: only if the reply has that API's usage */
 };
 
 /* The provider at a host (port stripped or not), or NULL for an unknown one. */

@@ -144,7 +144,7 @@ void raw_reset(struct raw *r)
     r->have[0] = r->have[1] = 0;
     r->have_str = r->flags = 0;
     r->text_out = r->text_in = 0;
-    r->items = r->searches = r->pieces = 0;
+    r->items = r->searches = r->browsed = r->pieces = 0;
     r->passes = 0;
     r->modality = 0;
     r->modality_tokens = 0;
@@ -181,6 +181,10 @@ static void item(struct raw *r, const struct raw_key *k, struct slice text)
         r->items++;
     else if (k->arg == 2)
         raw_set(r, N_G_QUERIES, raw_get(r, N_G_QUERIES) + 1);
+    else if (k->arg == 3)
+        r->browsed += slice_eq(text, SLICE("open_page")) ||
+                      slice_eq(text, SLICE("find_in_page")) ||
+                      slice_eq(text, SLICE("find"));
     else if (slice_eq(text, SLICE("web_search_call")))
         r->searches++;
 }
@@ -337,7 +341,7 @@ void raw_enter(struct raw *r, const struct raw_key *k, enum json_type type)
         r->modality = 0;
         r->modality_tokens = 0;
     }
-    if (k->sub == C_QUERIES)
+    if (k->sub == C_QUERIES || (k->sub == C_GROUND_COUNT && type == JSON_ARRAY))
         raw_clear(r, N_G_QUERIES);
 }
 

@@ -44,6 +44,7 @@ enum raw_num {
     N_AUDIO_MS,
     N_WEB_SEARCHES,
     N_WEB_FETCHES,
+    N_CONNECTOR, /* what Mistral's connectors fed back */
     /* Gemini */
     N_G_PROMPT,
     N_G_CANDIDATES,
@@ -97,6 +98,8 @@ enum raw_num {
     N_CHARACTERS,
     N_COST,  /* pico-dollars */
     N_TICKS, /* 1e-10 USD */
+    N_COST_UPSTREAM,
+    N_DURATION_MS, /* of a recording */
     /* around a body in a log */
     N_STATUS,
     N_LATENCY_US,
@@ -151,6 +154,10 @@ enum raw_flag {
     F_DELTA = 1 << 19,     /* a choice with a delta */
     F_WHOLE = 1 << 20,     /* a choice with a whole text or message */
     F_BAD_COUNT = 1 << 21, /* a counter that is no count: negative, broken, beyond 2^48 */
+    F_BYOK = 1 << 22,      /* the cost is a gateway's fee: the provider bills the rest */
+    F_PAGES = 1 << 23,     /* pages were read */
+    F_BATCH = 1 << 24,     /* a line with a batch's custom_id */
+    F_META_INFO = 1 << 25, /* SGLang */
 };
 
 /* A pass of a server-side loop: entry of usage.iterations. */
@@ -176,7 +183,8 @@ struct raw {
     uint64_t text_out, text_in; /* bytes of generated and of sent text */
     uint32_t pieces;            /* of generated text: deltas of a stream */
     uint32_t items;             /* entries of data[], images and the like */
-    uint32_t searches;          /* web_search_call items of output[] */
+    uint32_t searches,
+        browsed; /* web_search_call items of output[]; no searches of them */
     uint8_t passes;
     struct raw_pass pass[RAW_PASSES];
     /* an entry of a list under construction */

@@ -211,7 +211,7 @@ static void inherit(struct raw *to, const struct raw *from)
         raw_set(to, N_LATENCY_US, from->num[N_LATENCY_US]);
     if (!raw_has(to, N_COST) && raw_has(from, N_COST))
         raw_set(to, N_COST, from->num[N_COST]);
-    to->flags |= from->flags & F_SYNTHETIC;
+    to->flags |= from->flags & (F_SYNTHETIC | F_BATCH);
 }
 
 /* An object ends: it is a body, or it surrounds some, or it is forgotten. */
@@ -220,7 +220,7 @@ static void frame_close(struct text *t)
     struct extract *x = t->x;
     size_t at = (size_t)t->frame;
     struct frame *f = &x->frame[at];
-    bool native = f->raw.flags & (F_USAGE | F_DURATION);
+    bool native = f->raw.flags & (F_USAGE | F_DURATION | F_PAGES);
     bool counts = native || flat_call(&f->raw), inside = false;
     t->frame = f->parent;
     for (size_t i = at + 1; i < x->frames; i++) {
@@ -233,7 +233,11 @@ static void frame_close(struct text *t)
     for (size_t i = at + 1; i < x->frames; i++)
         if (x->frame[i].call && !x->frame[i].part)
             inherit(&x->frame[i].raw, &f->raw);
-    if (!f->call && !inside && at && at + 1 == x->frames)
+    if (f->call || inside || !at)
+        return;
+    if (f->parent >= 0) /* a reply that is nothing but an error */
+        x->frame[f->parent].raw.flags |= f->raw.flags & F_ERROR;
+    if (at + 1 == x->frames)
         x->frames--;
 }
 

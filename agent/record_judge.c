@@ -61,10 +61,14 @@ static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
     u->app = raw_str(r, S_APP);
     u->environment = raw_str(r, S_ENVIRONMENT);
     u->request_id = raw_str(r, S_REQUEST_ID);
-    u->tier = raw_str(r, S_TIER);
-    u->model_request =
-        raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
-    u->model = raw_str(r, S_MODEL).n ? raw_str(r, S_MODEL) : u->model_request;
+    u->tier = judge_tier(raw_str(r, S_TIER));
+    if (r->flags & F_BATCH && raw_has(r, N_STATUS) && !raw_str(r, S_PATH).n)
+        u->tier = SLICE("batch"); /* a line of a batch's results */
+    if (judge_names_model(hit.surface)) {
+        u->model_request =
+            raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
+        u->model = raw_str(r, S_MODEL).n ? raw_str(r, S_MODEL) : u->model_request;
+    }
     u->region = hit.region;
     if (r->flags & (F_USAGE | F_CANDIDATES) || r->have_str >> S_OBJECT & 1 ||
         r->have_str >> S_TYPE & 1)
@@ -104,6 +108,10 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         return false;
     start(x, r, hint, u);
     struct provider_hit hit = route(x, r, provider);
+    if (hit.if_shaped && !judge_shaped(hit.surface, r))
+        hit = (struct provider_hit){ .surface = "none" };
+    if (!strcmp(hit.surface, "gemini.batch_results") && !normalise_has_usage(r))
+        hit.surface = "admin", hit.accounting = ACCOUNTING_FREE; /* any other file */
     if (*hit.surface && hit.accounting == ACCOUNTING_NONE && !normalise_has_usage(r))
         return false;
     if (!*hit.surface || hit.accounting == ACCOUNTING_NONE) {
@@ -127,8 +135,9 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         u->usage_source = r->flags & F_USAGE ? SOURCE_JSON : SOURCE_LOG;
     /* A counter that is no count makes the others no exact usage either. */
     bool bad = r->flags & F_BAD_COUNT;
-    u->quality = u->accounting == ACCOUNTING_CALL && (!usage || bad) ? QUALITY_MISSING
-                                                                     : QUALITY_EXACT;
+    bool counted = usage || (!judge_by_tokens(hit.surface) && usage_has(u, USAGE_pages));
+    u->quality = u->accounting == ACCOUNTING_CALL && (!counted || bad) ? QUALITY_MISSING
+                                                                       : QUALITY_EXACT;
     if (usage && bad)
         u->check = CHECK_MISMATCH;
     return true;

@@ -161,6 +161,18 @@ static void print_call(struct scan *s, const struct usage *u, enum dedup_verdict
         flush(s);
 }
 
+/* Calls of a batch have no line of their own: the one that delivered them sums them up.
+ */
+static void deliver(struct usage *sum, const struct usage *u, enum dedup_verdict verdict)
+{
+    if (verdict == DEDUP_AGAIN)
+        return;
+    sum->agg_n += u->agg_n;
+    for (unsigned f = 0; f < USAGE_N; f++)
+        if (usage_has(u, f))
+            usage_set(sum, f, sum->v[f] + u->v[f]);
+}
+
 static void on_record(void *arg, const struct usage *judged)
 {
     struct scan *s = arg;
@@ -182,14 +194,16 @@ static void on_record(void *arg, const struct usage *judged)
     if (u.accounting == ACCOUNTING_CALL && verdict != DEDUP_AGAIN && !calls &&
         tally_add(s->tally, &u) != ST_OK)
         s->report.lost++;
-    if (calls)
+    if (s->origin && s->origin->part)
+        deliver(s->origin->delivered, &u, verdict);
+    else if (calls)
         print_call(s, &u, verdict);
 }
 
 static void on_captured(void *arg, const struct usage *u, const struct http_origin *o)
 {
     struct scan *s = arg;
-    s->report.log.records += u->accounting != ACCOUNTING_NONE;
+    s->report.log.records += u->accounting != ACCOUNTING_NONE && !o->part;
     s->origin = o;
     on_record(s, u);
     s->origin = NULL;

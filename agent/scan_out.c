@@ -142,6 +142,7 @@ static void name_fields(struct json_out *o, const struct usage *u)
     text_field(o, "model", u->model);
     text_field(o, "model_request", u->model_request);
     text_field(o, "response_id", u->response_id);
+    text_field(o, "tier", u->tier);
     json_key(o, "status");
     if (u->status)
         json_u64(o, u->status);
@@ -205,6 +206,13 @@ void scan_out_call(const struct scan_call *c, struct buf *out)
         json_u64(&o, c->line);
     if (c->origin)
         origin_fields(&o, c->origin, u);
+    if (c->origin && c->origin->delivered && c->origin->delivered->agg_n) {
+        json_key(&o, "delivered");
+        json_open(&o, '{');
+        known_field(&o, "calls", c->origin->delivered->agg_n);
+        count_fields(&o, c->origin->delivered, USAGE_KIND_CLASS);
+        json_close(&o, '}');
+    }
     if (c->verdict != DEDUP_NEW)
         text_field(&o, "repeat",
                    c->verdict == DEDUP_GROWN ? SLICE("grown") : SLICE("again"));

@@ -88,9 +88,10 @@ static void on_open(struct walk *w, bool object)
 {
     const struct raw_key *k = w->key;
     bool top = !w->depth;
-    bool document = object && (top || (w->depth == 1 && w->array));
+    bool inlined = object && k->context == C_INLINED && k->sub == C_INLINED;
+    bool document = inlined || (object && (top || (w->depth == 1 && w->array)));
     if (document) {
-        w->documents++;
+        w->documents += !inlined;
         if (w->begin)
             w->begin(w->arg);
     }

@@ -35,22 +35,33 @@ def tcp(up, seq, ack, flags, payload=b""):
             + payload)
 
 
-def packets(step):
+LINE = ('{"id":"batch_req_%d","custom_id":"c%d","response":{"status_code":200,"body":'
+        '{"id":"chatcmpl-12345678901234567890123%d","object":"chat.completion",'
+        '"model":"gpt-4o-mini","usage":{"prompt_tokens":9,"completion_tokens":%d,'
+        '"total_tokens":%d}}},"error":null}\n')
+RESULTS = "".join(LINE % (i, i, i, i, 9 + i) for i in range(1, 4)).encode()
+FETCH = b"GET /v1/files/file-1/content HTTP/1.1\r\nHost: api.openai.com\r\n\r\n"
+FETCHED = (b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
+           b"Content-Length: %d\r\n\r\n" % len(RESULTS)) + RESULTS
+
+
+def packets(step, request=REQUEST, reply=REPLY):
     out = [tcp(True, 99, 0, 2), tcp(False, 499, 100, 18), tcp(True, 100, 500, 16)]
-    for at in range(0, len(REQUEST), step):
-        out.append(tcp(True, 100 + at, 500, 24, REQUEST[at:at + step]))
-    end = 100 + len(REQUEST)
-    for at in range(0, len(REPLY), step):
-        out.append(tcp(False, 500 + at, end, 24, REPLY[at:at + step]))
-    out.append(tcp(True, end, 500 + len(REPLY), 17))
-    out.append(tcp(False, 500 + len(REPLY), end + 1, 17))
+    for at in range(0, len(request), step):
+        out.append(tcp(True, 100 + at, 500, 24, request[at:at + step]))
+    end = 100 + len(request)
+    for at in range(0, len(reply), step):
+        out.append(tcp(False, 500 + at, end, 24, reply[at:at + step]))
+    out.append(tcp(True, end, 500 + len(reply), 17))
+    out.append(tcp(False, 500 + len(reply), end + 1, 17))
     return out
 
 
-def pcap(order="<", nano=False, dlt=1, link=ETHERNET, snap=65536, step=100):
+def pcap(order="<", nano=False, dlt=1, link=ETHERNET, snap=65536, step=100,
+         exchange=(REQUEST, REPLY)):
     out = struct.pack(order + "IHHIIII", 0xa1b23c4d if nano else 0xa1b2c3d4, 2, 4, 0, 0,
                       snap, dlt)
-    for i, ip in enumerate(packets(step)):
+    for i, ip in enumerate(packets(step, *exchange)):
         frame = link + ip
         ns = i * 1000000
         out += struct.pack(order + "IIII", NS // 10**9, ns if nano else ns // 1000,
@@ -131,6 +142,24 @@ def main():
                           (pcap()[:10], b"")):
             run = scan("-", data=data)
             assert run.returncode == 1 and why in run.stdout, run
+        # a batch's results, fetched twice: each line is one call, at the batch's price
+        batch = os.path.join(tmp, "batch")
+        os.mkdir(batch)
+        for name in ("one.pcap", "two.pcap"):
+            with open(os.path.join(batch, name), "wb") as f:
+                f.write(pcap(exchange=(FETCH, FETCHED)))
+        totals = json.loads(scan(batch, "--json").stdout)["totals"]
+        assert (totals["calls"], totals["input"], totals["output"]) == (3, 27, 6), totals
+        first, again = [json.loads(x) for x in scan(batch, "--calls").stdout.splitlines()]
+        assert first["accounting"] == again["accounting"] == "report", (first, again)
+        assert first["delivered"]["calls"] == 3 and "delivered" not in again, first
+        # and the same file as a log
+        results = os.path.join(tmp, "results.jsonl")
+        with open(results, "wb") as f:
+            f.write(RESULTS * 2)
+        lines = [json.loads(x) for x in scan(results, "--calls").stdout.splitlines()]
+        assert [x["tier"] for x in lines[:3]] == ["batch"] * 3, lines
+        assert [x["accounting"] for x in lines] == ["call"] * 3 + ["report"] * 3, lines
         # a key log that is none, or useless, is said at once
         useless = os.path.join(tmp, "useless.keys")
         with open(useless, "w", encoding="ascii") as f:

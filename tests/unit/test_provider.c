@@ -51,7 +51,8 @@ static const struct row rows[] = {
     { "GET", "api.mistral.ai", "/v1/models", "mistral", "admin", ACCOUNTING_FREE, "" },
     { "POST", "telemetry.example:4319", "/v1/traces", "other", "none", ACCOUNTING_NONE,
       "" },
-    { "POST", "app.example", "/api/chat", "other", "none", ACCOUNTING_NONE, "" },
+    { "POST", "app.example", "/api/chat", "compat", "ollama.generate", ACCOUNTING_CALL,
+      "" }, /* if_shaped */
     { "POST", "api.cloudflare.com", "/client/v4/zones", "other", "none", ACCOUNTING_NONE,
       "" },
     { "OPTIONS", "api.openai.com", "/v1/chat/completions", "openai", "admin",
