@@ -1,110 +1,39 @@
 /* The file of tokens: changed under a lock by atomic rename, followed by the server. */
 #include "collector/auth.h"
+#include "collector/state_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 16 << 20, LOOK_EVERY_MS = 500 };
+enum { LOOK_EVERY_MS = 500 };
 
-/* --- reading and writing --------------------------------------------------------------
- */
-
-static enum status fail(struct buf *why, const char *path)
-{
-    buf_addf(why, "%s: %s", path, strerror(errno));
-    return errno == ENOSPC || errno == EDQUOT  ? ST_FULL
-           : errno == EACCES || errno == EPERM ? ST_DENIED
-                                               : ST_IO;
-}
-
-static enum status read_file(int fd, struct buf *out)
-{
-    out->limit = FILE_MAX;
-    for (;;) {
-        char *p = buf_room(out, 4096);
-        ssize_t n = p ? read(fd, p, 4096) : -1;
-        if (n < 0 && p && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? ST_IO : ST_OK;
-        out->n += (size_t)n;
-    }
-}
-
-/* The text of dir/tokens; nothing when there is no file. *st as of the file read. */
-static enum status slurp(const char *dir, struct buf *text, struct stat *st,
-                         struct buf *why)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tokens", dir);
-    *st = (struct stat){ 0 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? ST_OK : fail(why, path);
-    enum status ok = fstat(fd, st) == 0 ? read_file(fd, text) : ST_IO;
-    if (ok != ST_OK)
-        fail(why, path);
-    close(fd);
-    return ok;
-}
+static const char file_name[] = "tokens";
 
 enum status auth_load(const char *dir, struct auth_set *set, struct buf *why)
 {
     struct buf text = { 0 };
-    struct stat st;
     *set = (struct auth_set){ 0 };
-    enum status ok = slurp(dir, &text, &st, why);
+    enum status ok = state_file_read(dir, file_name, &text, NULL, why);
     if (ok == ST_OK)
         ok = auth_parse(buf_slice(&text), set, why);
     buf_release(&text);
     return ok;
 }
 
-/* Write all of it to a new file, sync, rename over the old one, sync the folder. */
 static enum status save(const char *dir, const struct auth_set *set, struct buf *why)
 {
-    char path[4096], fresh[4096];
     struct buf text = { 0 };
-    snprintf(path, sizeof path, "%s/tokens", dir);
-    snprintf(fresh, sizeof fresh, "%s/tokens.new", dir);
     auth_format(set, &text);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && text.st == ST_OK &&
-              write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
-    if (fd >= 0)
-        ok = close(fd) == 0 && ok;
-    ok = ok && rename(fresh, path) == 0;
-    enum status st = ok ? ST_OK : fail(why, path);
-    int folder = ok ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (folder >= 0) {
-        fsync(folder);
-        close(folder);
-    }
+    enum status st = text.st;
+    if (st == ST_OK)
+        st = state_file_write(dir, file_name, buf_slice(&text), why);
     buf_release(&text);
     return st;
-}
-
-/* One change at a time among programs; the lock ends with close. */
-static int lock(const char *dir, struct buf *why)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tokens.lock", dir);
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-        fail(why, dir);
-        return -1;
-    }
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX) != 0)
-        fail(why, path);
-    return fd;
 }
 
 /* --- commands -------------------------------------------------------------------------
@@ -183,8 +112,8 @@ enum status auth_add(const char *dir, struct slice name, unsigned scopes,
     struct auth_token t = {
         .name = name, .agents = agents, .scopes = scopes, .created = now_s
     };
-    int fd = lock(dir, why);
-    if (fd < 0 || why->n)
+    int fd = state_file_lock(dir, file_name, why);
+    if (fd < 0)
         return ST_DENIED;
     enum status st = auth_load(dir, &set, why);
     if (st == ST_OK)
@@ -206,8 +135,8 @@ enum status auth_revoke(const char *dir, struct slice id, int64_t now_s, struct 
 {
     struct auth_set set = { 0 };
     size_t hit = 0;
-    int fd = lock(dir, why);
-    if (fd < 0 || why->n)
+    int fd = state_file_lock(dir, file_name, why);
+    if (fd < 0)
         return ST_DENIED;
     enum status st = auth_load(dir, &set, why);
     for (size_t i = 0; st == ST_OK && i < set.tokens; i++) {
@@ -265,7 +194,7 @@ static bool unchanged(const struct auth *a)
 {
     char path[4096];
     struct stat st = { 0 };
-    snprintf(path, sizeof path, "%s/tokens", a->dir);
+    snprintf(path, sizeof path, "%s/%s", a->dir, file_name);
     if (stat(path, &st) != 0)
         st = (struct stat){ 0 };
     return st.st_ino == a->seen.st_ino && st.st_size == a->seen.st_size &&
@@ -285,7 +214,7 @@ static void refresh(struct auth *a, int64_t now_ms)
     struct auth_set set = { 0 };
     struct buf text = { 0 }, why = { 0 };
     struct stat st;
-    enum status ok = slurp(a->dir, &text, &st, &why);
+    enum status ok = state_file_read(a->dir, file_name, &text, &st, &why);
     a->seen = st;
     if (ok == ST_OK)
         ok = auth_parse(buf_slice(&text), &set, &why);
