@@ -1,149 +1,291 @@
 /* Alerts of a running collector: see alert_job.h. */
 #include "collector/alert_job.h"
 
-#include <stdio.h>
+#include "collector/metrics.h"
+
+enum {
+    ARENA_BYTES = 256 << 20,
+    RESOLVED_KEPT_MS = 7 * 86400000, /* shown as over */
+    REFRESH_MS = 600000,             /* numbers in the store are at most this old */
+    RESEND_MS = 60000,               /* to Alertmanager, of what fires */
+    RESEND_LASTS_MS = 900000         /* what it assumes without hearing of us */
+};
 
 struct run {
     const struct alert_job *job;
+    struct alert_names names;
+    struct alert_facts facts;
+    struct arena arena;
     int64_t now_ms;
     double random01;
-    /* Records are collected first: the store is not written to while it is read. */
-    struct arena arena;
-    struct doc {
-        struct slice workload, json;
-        struct doc *next;
-    } * docs;
 };
 
-static enum status collect(void *arg, const struct store_record *r)
+/* One rule in this run. */
+struct turn {
+    const struct run *run;
+    const struct alert_rule_row *row;
+    const struct alert_rule_config *rc;
+    struct alert_set set;
+};
+
+struct alert_names alert_job_names(const struct alert_config *c)
 {
-    struct run *run = arg;
-    struct doc *d = arena_alloc(&run->arena, sizeof *d);
-    if (!d)
-        return ST_NOMEM;
-    d->workload = arena_dup(&run->arena, slice_str(r->key));
-    d->json = arena_dup(&run->arena, slice_str(r->json));
-    if (!d->workload.p || !d->json.p)
-        return ST_NOMEM;
-    d->next = run->docs;
-    run->docs = d;
-    return ST_OK;
+    const struct notify_channel *ch = c->channels.at;
+    struct alert_names names = { .n = c->channels.n };
+    for (size_t i = 0; i < names.n; i++)
+        names.name[i] = ch[i].name;
+    return names;
 }
 
-static enum status save(const struct run *run, const char *key, const struct alert *a)
-{
-    struct buf json = { 0 };
-    alert_encode(a, &json);
-    struct store_record r = {
-        .kind = "alert", .key = key, .json = buf_cstr(&json), .at = run->now_ms / 1000
-    };
-    enum status st = json.st ? json.st : store_record_put(run->job->store, &r, 1);
-    buf_release(&json);
-    return st;
-}
+/* --- the record -----------------------------------------------------------------------
+ */
 
-static enum status load(const struct run *run, const char *key, struct alert *a)
+enum status alert_job_load(struct store *store, const char *rule,
+                           const struct alert_names *names, const struct log *log,
+                           struct alert_set *s, int64_t *at_s)
 {
     struct buf json = { 0 };
-    *a = (struct alert){ 0 };
-    enum status st = store_record_get(run->job->store, "alert", key, &json, NULL);
+    *at_s = 0;
+    enum status st = store_record_get(store, "alerts", rule, &json, at_s);
     if (st == ST_NOT_FOUND) {
         st = ST_OK;
-    } else if (st == ST_OK && alert_decode(a, buf_slice(&json)) != ST_OK) {
-        log_warn(run->job->log, "alert %s: its stored state is unreadable; starting over",
-                 key);
-        *a = (struct alert){ 0 };
+    } else if (st == ST_OK && alert_set_decode(s, names, buf_slice(&json)) != ST_OK) {
+        log_warn(log, "alerts of %s: their stored state is unreadable; starting over",
+                 rule);
     }
+    buf_release(&json);
+    return st == ST_OK ? s->st : st;
+}
+
+static enum status save(const struct turn *t)
+{
+    struct buf json = { 0 };
+    alert_set_encode(&t->set, &t->run->names, &json);
+    struct store_record r = { .kind = "alerts",
+                              .key = t->row->name,
+                              .json = buf_cstr(&json),
+                              .at = t->run->now_ms / 1000 };
+    enum status st =
+        json.st ? json.st : store_record_put(t->run->job->source.store, &r, 1);
     buf_release(&json);
     return st;
 }
 
-static enum status deliver(const struct run *run, const char *key, struct alert *a,
-                           const struct notify_message *m)
+/* --- messages -------------------------------------------------------------------------
+ */
+
+static const char *severity_of(const struct turn *t)
 {
-    const struct alert_job *job = run->job;
-    const struct notify_channel *channel = job->config->channels.at;
-    /* One look before the first try: a channel that fails must not hold up the others. */
-    const struct alert before = *a;
-    for (unsigned c = 0; c < job->config->channels.n; c++) {
-        if (!alert_due(&before, c, run->now_ms))
+    return notify_severities[t->rc->severity];
+}
+
+static bool held(const struct turn *t, const struct alert_entry *e)
+{
+    return silence_find(t->run->job->silences, t->row->name, severity_of(t), e,
+                        t->run->now_ms) != NULL;
+}
+
+static size_t firing(const struct alert_set *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        n += s->at[i]->a.phase == ALERT_FIRING;
+    return n;
+}
+
+static enum status send_one(struct turn *t, unsigned c, struct notify_message *m)
+{
+    const struct alert_job *job = t->run->job;
+    const struct notify_channel *ch = job->source.config->channels.at;
+    struct buf why = { 0 };
+    enum status st = ST_OK;
+    if (m->firing || ch[c].send_resolved)
+        st = job->send(job->send_arg, &ch[c], m, &why);
+    if (st == ST_OK) {
+        t->set.retry[c] = (struct alert_retry){ 0 };
+        metrics_notified(job->metrics, c, METRICS_NOTIFY_OK);
+    } else if (st == ST_BUSY || st == ST_NOMEM) {
+        bool again = alert_failed(&t->set.retry[c], t->run->now_ms,
+                                  job->source.config->give_up_ms, t->run->random01);
+        log_warn(job->log, "alert %s to %s: %s; %s", m->rule, ch[c].name, buf_cstr(&why),
+                 again ? "will try again" : "given up");
+        metrics_notified(job->metrics, c,
+                         again ? METRICS_NOTIFY_FAILED : METRICS_NOTIFY_GIVEN_UP);
+        st = again ? ST_BUSY : ST_OK;
+    } else {
+        log_error(job->log, "alert %s to %s: %s; given up", m->rule, ch[c].name,
+                  buf_cstr(&why));
+        metrics_notified(job->metrics, c, METRICS_NOTIFY_GIVEN_UP);
+        st = ST_OK;
+    }
+    buf_release(&why);
+    return st;
+}
+
+/*
+ * Send the n alerts of `list` to channel c in as few messages as its kind allows. Each
+ * taken one is told and saved at once. ST_BUSY: try again later; else the store's errors.
+ */
+static enum status send_list(struct turn *t, unsigned c, struct notify_message *m,
+                             struct alert_entry **list, size_t n)
+{
+    const struct notify_channel *ch = t->run->job->source.config->channels.at;
+    bool single = ch[c].kind == NOTIFY_PAGERDUTY && !t->row->grouped;
+    bool whole = ch[c].kind != NOTIFY_ALERTMANAGER && !single;
+    enum status st = ST_OK;
+    for (size_t from = 0, taken; from < n && st == ST_OK; from += taken) {
+        size_t left = n - from;
+        m->at = (const struct alert_entry *const *)(list + from);
+        m->n = single ? 1 : left < NOTIFY_ALERTS_MAX ? left : NOTIFY_ALERTS_MAX;
+        m->more = whole ? left - m->n : 0;
+        taken = m->n + m->more;
+        st = send_one(t, c, m);
+        for (size_t i = from; st == ST_OK && i < from + taken; i++)
+            alert_told(&list[i]->a, c);
+        enum status saved = save(t);
+        st = saved == ST_OK ? st : saved;
+    }
+    return st;
+}
+
+/* What channel c has yet to hear about this change; with `again` also what it knows. */
+static size_t collect(const struct turn *t, unsigned c, enum alert_change change,
+                      bool again, struct alert_entry **list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->set.n; i++) {
+        struct alert_entry *e = t->set.at[i];
+        bool repeat = again && e->a.phase == ALERT_FIRING && e->a.told >> c & 1;
+        if (repeat || (alert_owed(&e->a, c) == change && !held(t, e)))
+            list[n++] = e;
+    }
+    return n;
+}
+
+/* The first of the list changed so recently that others may yet follow it: a network that
+ * fails silences its agents within a minute, not within one look. Alertmanager groups by
+ * itself. */
+static bool gathering(const struct turn *t, enum notify_kind kind,
+                      enum alert_change change, struct alert_entry *const *list, size_t n)
+{
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        const struct alert *a = &list[i]->a;
+        int64_t at = change == ALERT_FIRED ? a->fired_ms : a->since_ms;
+        first = at < first ? at : first;
+    }
+    return n && t->row->grouped && kind != NOTIFY_ALERTMANAGER &&
+           t->run->now_ms - first < t->run->job->source.config->group_wait_ms;
+}
+
+static int64_t lasts_ms(const struct run *run)
+{
+    int64_t looks = 4 * run->job->source.config->evaluate_ms;
+    return looks > RESEND_LASTS_MS ? looks : RESEND_LASTS_MS;
+}
+
+static enum status deliver(struct turn *t, unsigned c)
+{
+    static const enum alert_change changes[] = { ALERT_FIRED, ALERT_RESOLVED };
+    const struct run *run = t->run;
+    const struct notify_channel *ch = run->job->source.config->channels.at;
+    struct alert_entry **list =
+        arena_alloc(t->set.arena, (t->set.n + 1) * sizeof(struct alert_entry *));
+    if (!list)
+        return ST_NOMEM;
+    if (run->now_ms < t->set.retry[c].next_ms)
+        return ST_OK;
+    bool again = ch[c].kind == NOTIFY_ALERTMANAGER &&
+                 run->now_ms - run->job->memory->resent_ms[c] >= RESEND_MS;
+    for (size_t i = 0; i < 2; i++) {
+        struct notify_message m = { .rule = t->row->name,
+                                    .severity = severity_of(t),
+                                    .firing = changes[i] == ALERT_FIRED,
+                                    .grouped = t->row->grouped,
+                                    .now_ms = run->now_ms,
+                                    .ends_ms = run->now_ms + lasts_ms(run),
+                                    .external_url = run->job->external_url,
+                                    .page = t->row->page };
+        size_t n = collect(t, c, changes[i], m.firing && again, list);
+        if (gathering(t, (enum notify_kind)ch[c].kind, changes[i], list, n))
             continue;
-        struct buf why = { 0 };
-        enum status st = ST_OK;
-        if (m->firing || channel[c].send_resolved)
-            st = job->send(job->send_arg, &channel[c], m, &why);
-        if (st == ST_OK) {
-            alert_sent(a, c);
-        } else if (st == ST_BUSY || st == ST_NOMEM) {
-            log_warn(job->log, "alert %s to %s: %s; will try again", key, channel[c].name,
-                     buf_cstr(&why));
-            alert_failed(a, run->now_ms, run->random01);
-        } else {
-            log_error(job->log, "alert %s to %s: %s; given up", key, channel[c].name,
-                      buf_cstr(&why));
-            alert_sent(a, c);
-        }
-        buf_release(&why);
-        if ((st = save(run, key, a)) != ST_OK)
-            return st;
+        m.still = firing(&t->set) - (m.firing ? n : 0);
+        enum status st = send_list(t, c, &m, list, n);
+        if (st != ST_OK)
+            return st == ST_BUSY ? ST_OK : st;
     }
     return ST_OK;
 }
 
-static enum status step(const struct run *run, const struct alert_rule_row *row,
-                        const struct doc *doc)
+/* --- a rule ---------------------------------------------------------------------------
+ */
+
+/* What a restart must not forget, as one number. */
+static uint64_t digest(const struct alert_set *s)
 {
-    const struct alert_rule_config *rc = row->config(run->job->config);
-    struct alert_facts facts = { .workload = doc->workload,
-                                 .projection = doc->json,
-                                 .external_url = run->job->external_url };
-    struct notify_message m = { .rule = row->name,
-                                .severity = row->severity,
-                                .workload = doc->workload.p,
-                                .external_url = run->job->external_url };
-    struct buf summary = { 0 };
-    struct alert a;
-    char key[512];
-    if (!rc->enabled)
-        return ST_OK;
-    snprintf(key, sizeof key, "%s/%s", row->name, doc->workload.p);
-    enum status st = load(run, key, &a);
+    uint64_t h = s->n;
+    for (size_t i = 0; i < s->n; i++)
+        h = slice_hash(slice_of(&s->at[i]->a, sizeof s->at[i]->a), h);
+    return h;
+}
+
+static void step(struct turn *t)
+{
+    const struct alert_rule rule = { t->rc->for_ms, t->rc->resolve_ms };
+    for (size_t i = 0; i < t->set.n; i++) {
+        struct alert_entry *e = t->set.at[i];
+        if (e->condition == ALERT_UNKNOWN)
+            continue;
+        enum alert_change change =
+            alert_step(&e->a, &rule, e->condition == ALERT_TRUE, t->run->now_ms);
+        if (change != ALERT_NONE)
+            log_info(t->run->job->log, "alert %s: %s: %.*s", t->row->name,
+                     change == ALERT_FIRED ? "firing" : "resolved",
+                     SLICE_FMT(e->summary));
+    }
+    alert_set_prune(&t->set, t->run->now_ms - RESOLVED_KEPT_MS);
+}
+
+static enum status look(struct run *run, const struct alert_rule_row *row)
+{
+    const struct alert_config *config = run->job->source.config;
+    struct turn t = { .run = run, .row = row, .rc = alert_rule_config(config, row) };
+    int64_t saved_s;
+    alert_set_init(&t.set, &run->arena);
+    enum status st = alert_job_load(run->job->source.store, row->name, &run->names,
+                                    run->job->log, &t.set, &saved_s);
     if (st != ST_OK)
         return st;
-    enum alert_condition condition = row->judge(rc, &facts, &m, &summary);
-    if (condition != ALERT_UNKNOWN) {
-        struct alert_rule rule = { row->name, row->severity, rc->for_ms, rc->resolve_ms };
-        enum alert_phase before = a.phase;
-        int64_t clear = a.clear_ms;
-        enum alert_change change =
-            alert_step(&a, &rule, condition == ALERT_TRUE, run->now_ms);
-        alert_queue(&a, change, (unsigned)run->job->config->channels.n);
-        if (change != ALERT_NONE)
-            log_info(run->job->log, "alert %s: %s: %.*s", key,
-                     change == ALERT_FIRED ? "firing" : "resolved",
-                     SLICE_FMT(buf_slice(&summary)));
-        if (change != ALERT_NONE || a.phase != before || a.clear_ms != clear)
-            st = save(run, key, &a);
-    }
-    m.firing = a.phase == ALERT_FIRING;
-    m.revision = a.revision;
-    m.starts_ms = a.fired_ms;
-    m.ends_ms = m.firing ? 0 : a.since_ms;
-    m.summary = buf_slice(&summary);
-    if (st == ST_OK && a.unsent)
-        st = deliver(run, key, &a, &m);
-    buf_release(&summary);
-    return st;
+    uint64_t before = digest(&t.set);
+    bool any = t.set.n > 0;
+    if (t.rc->enabled)
+        row->judge(t.rc, &run->facts, &t.set);
+    step(&t);
+    bool stale = run->now_ms - saved_s * 1000 >= REFRESH_MS && (any || t.set.n);
+    if (t.set.st == ST_OK && (stale || digest(&t.set) != before))
+        t.set.st = save(&t);
+    for (unsigned c = 0; c < run->names.n && t.set.st == ST_OK; c++)
+        t.set.st = deliver(&t, c);
+    return t.set.st;
 }
 
 enum status alert_job_run(const struct alert_job *job, int64_t now_ms, double random01)
 {
+    const struct alert_config *config = job->source.config;
     struct run run = { .job = job, .now_ms = now_ms, .random01 = random01 };
-    arena_init(&run.arena, (size_t)64 << 20);
-    enum status st = store_record_list(job->store, "projection", NULL, 1, collect, &run);
-    for (const struct doc *d = run.docs; d && st == ST_OK; d = d->next)
-        for (size_t r = 0; r < ALERT_RULES && st == ST_OK; r++)
-            st = step(&run, &alert_rules[r], d);
+    unsigned needs = 0;
+    run.names = alert_job_names(config);
+    arena_init(&run.arena, ARENA_BYTES);
+    for (size_t r = 0; r < ALERT_RULES; r++)
+        if (alert_rule_config(config, &alert_rules[r])->enabled)
+            needs |= alert_rules[r].needs;
+    enum status st =
+        alert_facts_read(&job->source, needs, now_ms, &run.arena, &run.facts);
+    for (size_t r = 0; r < ALERT_RULES && st == ST_OK; r++)
+        st = look(&run, &alert_rules[r]);
+    for (unsigned c = 0; c < run.names.n && st == ST_OK; c++)
+        if (now_ms - job->memory->resent_ms[c] >= RESEND_MS)
+            job->memory->resent_ms[c] = now_ms;
     arena_release(&run.arena);
     return st;
 }

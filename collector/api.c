@@ -1,6 +1,7 @@
 /* Answers of the API: see api.h; docs/collector.md is its reference. */
 #include "collector/api.h"
 
+#include "collector/api_alerts.h"
 #include "collector/api_compare.h"
 #include "collector/export.h"
 #include "collector/metrics.h"
@@ -379,13 +380,6 @@ static void decision(const struct collector *c, const struct api_request *q,
     records(c, r, "decision", key.p, 0);
 }
 
-static void alerts(const struct collector *c, const struct api_request *q,
-                   struct api_reply *r)
-{
-    (void)q;
-    records(c, r, "alert", NULL, 1);
-}
-
 /* What can be asked here. */
 static void index_page(const struct collector *c, const struct api_request *q,
                        struct api_reply *r)
@@ -452,15 +446,29 @@ static const struct {
     enum route_id route;
     handler_fn *answer;
 } handlers[] = {
-    { ROUTE_USAGE_DAILY, usage },      { ROUTE_USAGE_HOURLY, usage },
-    { ROUTE_UNPRICED, unpriced },      { ROUTE_DIMENSION, dimension },
-    { ROUTE_AGENTS, agents },          { ROUTE_STATUS, status },
-    { ROUTE_METRICS, metrics },        { ROUTE_HEALTHZ, healthz },
-    { ROUTE_READYZ, readyz },          { ROUTE_PROJECTIONS, projections },
-    { ROUTE_DECISIONS, decisions },    { ROUTE_DECISION, decision },
-    { ROUTE_PROJECTION, projection },  { ROUTE_ALERTS, alerts },
-    { ROUTE_SCORES, api_scores },      { ROUTE_COMPARISONS, api_compare },
-    { ROUTE_COMPARISON, api_compare }, { ROUTE_INDEX, index_page },
+    { ROUTE_USAGE_DAILY, usage },
+    { ROUTE_USAGE_HOURLY, usage },
+    { ROUTE_UNPRICED, unpriced },
+    { ROUTE_DIMENSION, dimension },
+    { ROUTE_AGENTS, agents },
+    { ROUTE_STATUS, status },
+    { ROUTE_METRICS, metrics },
+    { ROUTE_HEALTHZ, healthz },
+    { ROUTE_READYZ, readyz },
+    { ROUTE_PROJECTIONS, projections },
+    { ROUTE_DECISIONS, decisions },
+    { ROUTE_DECISION, decision },
+    { ROUTE_PROJECTION, projection },
+    { ROUTE_ALERTS, api_alerts },
+    { ROUTE_ALERT_RULES, api_alert_rules },
+    { ROUTE_SILENCES, api_silences },
+    { ROUTE_SILENCE, api_silence },
+    { ROUTE_ACK, api_silence },
+    { ROUTE_UNSILENCE, api_silence },
+    { ROUTE_SCORES, api_scores },
+    { ROUTE_COMPARISONS, api_compare },
+    { ROUTE_COMPARISON, api_compare },
+    { ROUTE_INDEX, index_page },
 };
 
 void api_answer(const struct collector *c, const struct api_request *q,

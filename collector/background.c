@@ -29,6 +29,7 @@ struct background {
     int64_t project_ms, alert_ms, prune_ms; /* when each is due */
     int64_t projected_ms;                   /* when it last began */
     int64_t first_day, last_day;            /* what it then knew */
+    struct alert_memory alerts;
     unsigned seed;
 };
 
@@ -139,6 +140,31 @@ static bool projection_due(struct background *b, int64_t now_ms)
     return now_ms - b->projected_ms >= REPEAT_MS && days_changed(b);
 }
 
+static void look_at_alerts(struct background *b, int64_t now_ms)
+{
+    struct silences silences;
+    struct buf why = { 0 };
+    /* Better a message too many than one too few. */
+    if (silences_load(b->c.data_dir, &silences, &why) != ST_OK)
+        log_warn(b->c.log, "alerts: no silences: %s", buf_cstr(&why));
+    struct alert_job job = { .source = { .store = b->c.store,
+                                         .prices = b->c.prices,
+                                         .config = b->c.alerts,
+                                         .workload = b->c.workload,
+                                         .workloads = b->c.workloads },
+                             .silences = &silences,
+                             .external_url = b->c.external_url,
+                             .log = b->c.log,
+                             .metrics = b->c.metrics,
+                             .memory = &b->alerts,
+                             .send = notify_send };
+    enum status st = alert_job_run(&job, now_ms, (double)rand_r(&b->seed) / RAND_MAX);
+    if (st != ST_OK)
+        log_warn(b->c.log, "alerts: %s", status_name(st));
+    silences_release(&silences);
+    buf_release(&why);
+}
+
 static void run_due(struct background *b, int64_t now_ms)
 {
     if (projection_due(b, now_ms)) {
@@ -149,14 +175,7 @@ static void run_due(struct background *b, int64_t now_ms)
         b->alert_ms = now_ms; /* look at the new results at once */
     }
     if (now_ms >= b->alert_ms) {
-        struct alert_job job = { .store = b->c.store,
-                                 .config = b->c.alerts,
-                                 .external_url = b->c.external_url,
-                                 .log = b->c.log,
-                                 .send = notify_deliver };
-        enum status st = alert_job_run(&job, now_ms, (double)rand_r(&b->seed) / RAND_MAX);
-        if (st != ST_OK)
-            log_warn(b->c.log, "alerts: %s", status_name(st));
+        look_at_alerts(b, now_ms);
         b->alert_ms = now_ms + b->c.alerts->evaluate_ms;
     }
     if (now_ms >= b->prune_ms)

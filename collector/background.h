@@ -20,6 +20,7 @@ struct background_config {
     size_t workloads;
     const struct alert_config *alerts;
     const char *external_url; /* or NULL */
+    struct metrics *metrics;  /* or NULL */
     const struct log *log;
 };
 

@@ -108,6 +108,7 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
                                           .workloads = cf->workloads.n,
                                           .alerts = &cf->alerts,
                                           .external_url = path_or_null(cf->public_url),
+                                          .metrics = p->metrics,
                                           .log = c->log };
     p->background = background_start(&bc);
     return p->background ? ST_OK : ST_NOMEM;

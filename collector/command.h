@@ -14,10 +14,11 @@ struct store;
 typedef int command_fn(int argc, char **argv);
 
 command_fn cmd_serve, cmd_token, cmd_project, cmd_decide, cmd_forecast, cmd_report,
-    cmd_export, cmd_check, cmd_prices, cmd_compare;
+    cmd_export, cmd_check, cmd_prices, cmd_compare, cmd_alert, cmd_snapshot;
 extern const char cmd_serve_usage[], cmd_token_usage[], cmd_project_usage[],
     cmd_decide_usage[], cmd_forecast_usage[], cmd_report_usage[], cmd_export_usage[],
-    cmd_check_usage[], cmd_prices_usage[], cmd_compare_usage[];
+    cmd_check_usage[], cmd_prices_usage[], cmd_compare_usage[], cmd_alert_usage[],
+    cmd_snapshot_usage[];
 
 /* An option: "--name VALUE", or "--name" alone when `flag` is set. */
 struct command_option {

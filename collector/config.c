@@ -192,6 +192,25 @@ static enum status check(const char *file, const struct config *c, struct buf *w
     return ST_CONFIG;
 }
 
+/* Budgets name workloads; the rest of `alerts:` is its own affair. */
+static enum status check_alerts(const char *file, const struct config *c, struct buf *why)
+{
+    const struct alert_budget *b = c->alerts.budgets.at;
+    const struct workload *w = c->workloads.at;
+    for (size_t i = 0; i < c->alerts.budgets.n; i++) {
+        size_t k = 0;
+        while (k < c->workloads.n && strcmp(w[k].name, b[i].workload) != 0)
+            k++;
+        if (k < c->workloads.n)
+            continue;
+        buf_addf(why,
+                 "%s:%d: alerts.budgets: found '%s', allowed a name of workloads:", file,
+                 b[i].line, b[i].workload);
+        return ST_CONFIG;
+    }
+    return alert_config_check(&c->alerts, file, why);
+}
+
 enum status config_load(const char *path, struct arena *a, struct config *out,
                         struct buf *why)
 {
@@ -199,5 +218,8 @@ enum status config_load(const char *path, struct arena *a, struct config *out,
     enum status st =
         path ? yaml_load(path, config_fields, out, a, why)
              : yaml_parse(SLICE("{}"), "defaults", config_fields, out, a, why);
-    return st == ST_OK ? check(path ? path : "defaults", out, why) : st;
+    const char *file = path ? path : "defaults";
+    if (st == ST_OK)
+        st = check(file, out, why);
+    return st == ST_OK ? check_alerts(file, out, why) : st;
 }

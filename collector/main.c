@@ -24,6 +24,10 @@ static const struct {
     { "prices", cmd_prices, "look into the price book, check it, import price lists",
       cmd_prices_usage },
     { "export", cmd_export, "usage and cost as JSON or CSV", cmd_export_usage },
+    { "alert", cmd_alert, "list, silence and acknowledge alerts; test a channel",
+      cmd_alert_usage },
+    { "snapshot", cmd_snapshot, "copy the store into a file, beside a running server",
+      cmd_snapshot_usage },
     { "check", cmd_check, "check a configuration; --help-config lists its keys",
       cmd_check_usage },
 };

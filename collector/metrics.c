@@ -29,6 +29,7 @@ struct metrics {
     counter batch[METRICS_BATCHES], bytes, row[ROWS_N], unknown;
     counter commit_ok, commit_failed, commit_sum_us, commit[COMMIT_BUCKETS];
     counter http[HTTP_CODES], reaped;
+    counter notify[ALERT_CHANNELS_MAX][METRICS_NOTIFIES];
 };
 
 struct metrics *metrics_new(void)
@@ -88,6 +89,12 @@ void metrics_http(struct metrics *m, unsigned status)
 {
     if (m && status < HTTP_CODES)
         raise(&m->http[status], 1);
+}
+
+void metrics_notified(struct metrics *m, unsigned channel, enum metrics_notify result)
+{
+    if (m && channel < ALERT_CHANNELS_MAX)
+        raise(&m->notify[channel][result], 1);
 }
 
 void metrics_reaped(struct metrics *m)

@@ -21,6 +21,14 @@ enum metrics_batch {
     METRICS_BATCHES
 };
 
+/* A try to tell an alert channel. */
+enum metrics_notify {
+    METRICS_NOTIFY_OK,
+    METRICS_NOTIFY_FAILED, /* tried again later */
+    METRICS_NOTIFY_GIVEN_UP,
+    METRICS_NOTIFIES
+};
+
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *m);
 
@@ -29,6 +37,7 @@ void metrics_ingest(struct metrics *m, enum metrics_batch result, uint64_t bytes
 void metrics_rows(struct metrics *m, const struct store_put *put, uint64_t unknown);
 void metrics_commit(struct metrics *m, bool ok, double seconds);
 void metrics_http(struct metrics *m, unsigned status);
+void metrics_notified(struct metrics *m, unsigned channel, enum metrics_notify result);
 void metrics_reaped(struct metrics *m); /* a connection too slow to keep */
 
 struct collector;

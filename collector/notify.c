@@ -1,152 +1,12 @@
-/* Messages to alert channels: see notify.h. A shell file: sockets by libcurl. */
+/* Sending messages to alert channels: see notify.h. A shell file: sockets by libcurl. */
 #include "collector/notify.h"
-
-#include "common/json.h"
 
 #include <curl/curl.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <time.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-static const char *const kinds[] = { [NOTIFY_WEBHOOK] = "webhook", NULL };
-
-#define FIELD(member) offsetof(struct notify_channel, member)
-const struct yaml_field notify_channel_fields[] = {
-    { .key = "name",
-      .type = YAML_STRING,
-      .offset = FIELD(name),
-      .required = true,
-      .help = "name of the channel in messages and commands" },
-    { .key = "type",
-      .type = YAML_ENUM,
-      .offset = FIELD(kind),
-      .fallback = "webhook",
-      .names = kinds,
-      .help = "what the receiver understands" },
-    { .key = "url",
-      .type = YAML_STRING,
-      .offset = FIELD(url),
-      .required = true,
-      .help = "where to POST; treated as a secret" },
-    { .key = "token_file",
-      .type = YAML_STRING,
-      .offset = FIELD(token_file),
-      .help = "file with a bearer token for the receiver" },
-    { .key = "timeout",
-      .type = YAML_DURATION,
-      .offset = FIELD(timeout_ms),
-      .fallback = "10s",
-      .min = 100,
-      .max = 120000,
-      .help = "longest wait for an answer" },
-    { .key = "send_resolved",
-      .type = YAML_BOOL,
-      .offset = FIELD(send_resolved),
-      .fallback = "true",
-      .help = "also say when an alert is over" },
-    { .type = YAML_LINE, .key = "", .offset = FIELD(line) },
-    { 0 },
-};
-
-void notify_fingerprint(const struct notify_message *m, char out[17])
-{
-    uint64_t h = slice_hash(slice_str(m->workload), slice_hash(slice_str(m->rule), 0));
-    snprintf(out, 17, "%016llx", (unsigned long long)h);
-}
-
-static void put_time(struct json_out *o, int64_t ms)
-{
-    char text[40];
-    struct tm tm;
-    time_t s = (time_t)(ms / 1000);
-    gmtime_r(&s, &tm);
-    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    n += (size_t)snprintf(text + n, sizeof text - n, ".%03dZ", (int)(ms % 1000));
-    json_str(o, slice_of(text, n));
-}
-
-static void put_pair(struct json_out *o, const char *key, struct slice value)
-{
-    json_key(o, key);
-    json_str(o, value);
-}
-
-static void put_labels(struct json_out *o, const char *key,
-                       const struct notify_message *m)
-{
-    json_key(o, key);
-    json_open(o, '{');
-    put_pair(o, "alertname", slice_str(m->rule));
-    put_pair(o, "severity", slice_str(m->severity));
-    put_pair(o, "workload", slice_str(m->workload));
-    json_close(o, '}');
-}
-
-static void put_annotations(struct json_out *o, const char *key,
-                            const struct notify_message *m)
-{
-    json_key(o, key);
-    json_open(o, '{');
-    put_pair(o, "summary", m->summary);
-    put_pair(o, "description", m->description);
-    for (size_t i = 0; i < m->nvalues; i++) {
-        char text[40];
-        int n = snprintf(text, sizeof text, "%.10g", m->values[i].value);
-        put_pair(o, m->values[i].name, slice_of(text, (size_t)n));
-    }
-    json_close(o, '}');
-}
-
-/* Prometheus Alertmanager, webhook_config, version "4". */
-static void webhook_body(const char *receiver, const struct notify_message *m,
-                         struct buf *out)
-{
-    char fingerprint[17];
-    struct slice status = m->firing ? SLICE("firing") : SLICE("resolved");
-    struct slice url = slice_str(m->external_url ? m->external_url : "");
-    struct json_out o = { .b = out };
-    notify_fingerprint(m, fingerprint);
-    json_open(&o, '{');
-    put_pair(&o, "version", SLICE("4"));
-    put_pair(&o, "groupKey", slice_str(fingerprint));
-    json_key(&o, "truncatedAlerts");
-    json_u64(&o, 0);
-    put_pair(&o, "status", status);
-    put_pair(&o, "receiver", slice_str(receiver));
-    put_labels(&o, "groupLabels", m);
-    put_labels(&o, "commonLabels", m);
-    put_annotations(&o, "commonAnnotations", m);
-    put_pair(&o, "externalURL", url);
-    json_key(&o, "alerts");
-    json_open(&o, '[');
-    json_open(&o, '{');
-    put_pair(&o, "status", status);
-    put_labels(&o, "labels", m);
-    put_annotations(&o, "annotations", m);
-    json_key(&o, "startsAt");
-    put_time(&o, m->starts_ms);
-    json_key(&o, "endsAt");
-    if (m->firing)
-        json_str(&o, SLICE("0001-01-01T00:00:00Z"));
-    else
-        put_time(&o, m->ends_ms);
-    put_pair(&o, "generatorURL", url);
-    put_pair(&o, "fingerprint", slice_str(fingerprint));
-    json_close(&o, '}');
-    json_close(&o, ']');
-    json_close(&o, '}');
-}
-
-void notify_body(enum notify_kind kind, const char *receiver,
-                 const struct notify_message *m, struct buf *out)
-{
-    switch (kind) {
-    case NOTIFY_WEBHOOK:
-        webhook_body(receiver, m, out);
-        break;
-    }
-}
+static const char pagerduty_url[] = "https://events.pagerduty.com/v2/enqueue";
 
 /* What a receiver answers is of no interest beyond its status. */
 static size_t discard(char *p, size_t size, size_t n, void *arg)
@@ -156,83 +16,234 @@ static size_t discard(char *p, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-static enum status add_token(struct curl_slist **headers, const char *path,
-                             struct buf *why)
+/* A secret from its file or the environment, without the blanks around it; nothing when
+ * neither is named. Read at each use, so that it can be replaced. */
+static enum status read_secret(const char *file, const char *env, struct buf *out,
+                               struct buf *why)
 {
     char text[4096];
-    struct buf line = { 0 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0) {
-        buf_addf(why, "%s: token file unreadable or empty", path);
-        return ST_CONFIG;
-    }
-    buf_adds(&line, "Authorization: Bearer ");
-    buf_add(&line, slice_trim(slice_of(text, (size_t)n)));
-    struct curl_slist *more = curl_slist_append(*headers, buf_cstr(&line));
-    buf_release(&line);
-    if (!more)
-        return ST_NOMEM;
-    *headers = more;
-    return ST_OK;
-}
-
-static enum status judge(CURLcode rc, long http, struct buf *why)
-{
-    if (rc != CURLE_OK) {
-        buf_adds(why, curl_easy_strerror(rc));
-        bool hopeless = rc == CURLE_UNSUPPORTED_PROTOCOL || rc == CURLE_URL_MALFORMAT;
-        return hopeless ? ST_BAD : ST_BUSY;
-    }
-    if (http >= 200 && http < 300)
+    struct slice found = { 0 };
+    if (env && *env) {
+        found = slice_trim(slice_str(getenv(env)));
+        if (!found.n)
+            buf_addf(why, "the environment variable %s is not set", env);
+    } else if (file && *file) {
+        int fd = open(file, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
+        if (fd >= 0)
+            close(fd);
+        if (n > 0)
+            found = slice_trim(slice_of(text, (size_t)n));
+        if (!found.n)
+            buf_addf(why, "%s: unreadable or empty", file);
+    } else {
         return ST_OK;
-    buf_addf(why, "the receiver answered %ld", http);
-    return http == 408 || http == 429 || http >= 500 ? ST_BUSY : ST_BAD;
+    }
+    for (size_t i = 0; i < found.n; i++)
+        if ((unsigned char)found.p[i] < 0x20) {
+            buf_adds(why, "a secret has more than one line");
+            return ST_CONFIG;
+        }
+    buf_add(out, found);
+    return found.n ? out->st : ST_CONFIG;
 }
 
-enum status notify_send(const struct notify_channel *c, const struct notify_message *m,
-                        struct buf *why)
+static enum status judge(CURLcode rc, long code, struct buf *why)
 {
-    struct buf body = { 0 };
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "Content-Type: application/json");
-    CURL *curl = curl_easy_init();
-    enum status st = curl && headers ? ST_OK : ST_NOMEM;
-    if (st == ST_OK && c->token_file)
-        st = add_token(&headers, c->token_file, why);
-    if (st != ST_OK)
-        goto out;
-    notify_body((enum notify_kind)c->kind, c->name, m, &body);
-    if (body.st != ST_OK) {
-        st = body.st;
-        goto out;
-    }
-    curl_easy_setopt(curl, CURLOPT_URL, c->url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (rc == CURLE_OK && code >= 200 && code < 300)
+        return ST_OK;
+    if (code >= 300 || rc == CURLE_OK)
+        buf_addf(why, "the receiver answered %ld", code);
+    else
+        buf_adds(why, curl_easy_strerror(rc));
+    if (rc == CURLE_OK)
+        return code == 408 || code == 429 || code >= 500 ? ST_BUSY : ST_BAD;
+    bool smtp_refusal = code >= 500 && code < 600;
+    bool hopeless = rc == CURLE_UNSUPPORTED_PROTOCOL || rc == CURLE_URL_MALFORMAT;
+    return hopeless || smtp_refusal ? ST_BAD : ST_BUSY;
+}
+
+static bool add_header(struct curl_slist **list, const struct buf *line)
+{
+    struct buf b = { 0 };
+    buf_add(&b, buf_slice(line));
+    struct curl_slist *more = curl_slist_append(*list, buf_cstr(&b));
+    bool ok = more && b.st == ST_OK && line->st == ST_OK;
+    buf_release(&b);
+    if (more)
+        *list = more;
+    return ok;
+}
+
+static void common_options(CURL *curl, const struct notify_channel *c, const char *url)
+{
+    bool mail = c->kind == NOTIFY_EMAIL;
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, mail ? "smtp,smtps" : "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "breakeven-collector/" BREAKEVEN_VERSION);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.p);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard);
+    if (c->ca_file && *c->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca_file);
+}
+
+static enum status perform(CURL *curl, struct buf *why)
+{
+    long code = 0;
     CURLcode rc = curl_easy_perform(curl);
-    long http = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
-    st = judge(rc, http, why);
-out:
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+    return judge(rc, code, why);
+}
+
+/* --- HTTP -----------------------------------------------------------------------------
+ */
+
+/* Alertmanager's address is its base; its API stands below. */
+static void complete_url(const struct notify_channel *c, struct buf *url)
+{
+    if (!url->n && c->kind == NOTIFY_PAGERDUTY)
+        buf_adds(url, pagerduty_url);
+    if (c->kind != NOTIFY_ALERTMANAGER || slice_ends(buf_slice(url), SLICE("/alerts")))
+        return;
+    while (url->n && url->p[url->n - 1] == '/')
+        url->n--;
+    buf_adds(url, "/api/v2/alerts");
+}
+
+static enum status send_web(CURL *curl, const struct notify_channel *c,
+                            const struct notify_message *m, struct slice secret,
+                            const char *url, struct buf *why)
+{
+    struct buf body = { 0 }, line = { 0 };
+    struct curl_slist *headers = NULL;
+    enum status st = ST_NOMEM;
+    notify_body((enum notify_kind)c->kind, c->name, secret, m, &body);
+    buf_adds(&line, "Content-Type: application/json");
+    bool ok = body.st == ST_OK && add_header(&headers, &line);
+    if (ok && secret.n && c->kind != NOTIFY_PAGERDUTY) {
+        buf_reset(&line);
+        buf_adds(&line, "Authorization: Bearer ");
+        buf_add(&line, secret);
+        ok = add_header(&headers, &line);
+    }
+    if (ok) {
+        common_options(curl, c, url);
+        curl_easy_setopt(curl, CURLOPT_USERAGENT,
+                         "breakeven-collector/" BREAKEVEN_VERSION);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.p);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+        st = perform(curl, why);
+    }
     curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
     buf_release(&body);
+    buf_release(&line);
     return st;
 }
 
-enum status notify_deliver(void *arg, const struct notify_channel *c,
-                           const struct notify_message *m, struct buf *why)
+/* --- SMTP -----------------------------------------------------------------------------
+ */
+
+static struct curl_slist *mail_headers(const struct notify_channel *c,
+                                       const struct notify_message *m)
 {
+    struct curl_slist *list = NULL;
+    struct buf line[6] = { 0 };
+    bool ok = true;
+    buf_addf(&line[0], "From: Breakeven <%s>", c->from);
+    buf_adds(&line[1], "To: ");
+    for (size_t i = 0; i < c->to.n; i++)
+        buf_addf(&line[1], "%s<%s>", i ? ",\r\n " : "", c->to.at[i]);
+    notify_mail_subject(m, &line[2]);
+    notify_mail_date(m->now_ms, &line[3]);
+    notify_mail_id(m, c->from, &line[4]);
+    buf_adds(&line[5], "Auto-Submitted: auto-generated");
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
+        ok = ok && add_header(&list, &line[i]);
+        buf_release(&line[i]);
+    }
+    if (ok)
+        return list;
+    curl_slist_free_all(list);
+    return NULL;
+}
+
+static struct curl_slist *recipients(const struct notify_channel *c)
+{
+    struct curl_slist *list = NULL;
+    for (size_t i = 0; i < c->to.n; i++) {
+        struct curl_slist *more = curl_slist_append(list, c->to.at[i]);
+        if (!more) {
+            curl_slist_free_all(list);
+            return NULL;
+        }
+        list = more;
+    }
+    return list;
+}
+
+static enum status send_mail(CURL *curl, const struct notify_channel *c,
+                             const struct notify_message *m, struct buf *secret,
+                             const char *url, struct buf *why)
+{
+    static const long tls[] = { [NOTIFY_TLS_REQUIRED] = CURLUSESSL_ALL,
+                                [NOTIFY_TLS_TRY] = CURLUSESSL_TRY,
+                                [NOTIFY_TLS_NONE] = CURLUSESSL_NONE };
+    struct buf text = { 0 };
+    struct curl_slist *headers = mail_headers(c, m), *to = recipients(c);
+    curl_mime *mime = curl_mime_init(curl);
+    curl_mimepart *part = mime ? curl_mime_addpart(mime) : NULL;
+    enum status st = ST_NOMEM;
+    notify_mail_text(m, &text);
+    if (headers && to && part && text.st == ST_OK &&
+        curl_mime_data(part, text.p, text.n) == CURLE_OK &&
+        curl_mime_type(part, "text/plain; charset=utf-8") == CURLE_OK &&
+        curl_mime_encoder(part, "quoted-printable") == CURLE_OK) {
+        common_options(curl, c, url);
+        curl_easy_setopt(curl, CURLOPT_USE_SSL, tls[c->tls]);
+        curl_easy_setopt(curl, CURLOPT_MAIL_FROM, c->from);
+        curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_MIMEPOST, mime);
+        if (c->username && *c->username) {
+            curl_easy_setopt(curl, CURLOPT_USERNAME, c->username);
+            curl_easy_setopt(curl, CURLOPT_PASSWORD, buf_cstr(secret));
+        }
+        st = perform(curl, why);
+    }
+    curl_mime_free(mime);
+    curl_slist_free_all(headers);
+    curl_slist_free_all(to);
+    buf_release(&text);
+    return st;
+}
+
+enum status notify_send(void *arg, const struct notify_channel *c,
+                        const struct notify_message *m, struct buf *why)
+{
+    struct buf url = { 0 }, secret = { 0 };
     (void)arg;
-    return notify_send(c, m, why);
+    /* An incident of a group ends with its last alert. */
+    if (c->kind == NOTIFY_PAGERDUTY && !m->firing && m->grouped && m->still)
+        return ST_OK;
+    buf_adds(&url, c->url ? c->url : "");
+    enum status st = read_secret(c->url_file, c->url_env, &url, why);
+    if (st == ST_OK)
+        st = read_secret(c->token_file, c->token_env, &secret, why);
+    CURL *curl = st == ST_OK ? curl_easy_init() : NULL;
+    if (st == ST_OK && !curl)
+        st = ST_NOMEM;
+    if (st == ST_OK && c->kind == NOTIFY_EMAIL) {
+        st = send_mail(curl, c, m, &secret, buf_cstr(&url), why);
+    } else if (st == ST_OK) {
+        complete_url(c, &url);
+        st = send_web(curl, c, m, buf_slice(&secret), buf_cstr(&url), why);
+    }
+    curl_easy_cleanup(curl);
+    if (secret.p)
+        memset(secret.p, 0, secret.n);
+    buf_release(&secret);
+    buf_release(&url);
+    return st;
 }

@@ -1,25 +1,50 @@
 /*
- * Messages about alerts, to the channels of the configuration. A channel kind is a row of
- * the table in notify.c: how its body looks. What to say and when comes from alert_job;
- * sending is one HTTP POST with libcurl, retried by the alert's own back-off.
+ * Messages about alerts, to the channels of the configuration. What a message looks like
+ * for each kind of receiver is pure (notify_body.c, notify_mail.c); sending is one HTTP
+ * POST or one mail with libcurl (notify.c, a shell file). What to say and when comes from
+ * alert_job.
  *
- * Refuses: to follow redirects, to speak anything but http and https, to log a URL's
- * query or user part (webhook URLs are secrets).
+ * Refuses: to follow redirects, to speak anything but http(s) and smtp(s), to log or
+ * answer with a URL or a secret. Names in messages are shown, never interpreted: JSON
+ * strings, escaped mrkdwn, encoded mail headers.
  */
 #ifndef BREAKEVEN_NOTIFY_H
 #define BREAKEVEN_NOTIFY_H
 
+#include "collector/alert_set.h"
 #include "common/buf.h"
 #include "common/yaml.h"
 
-enum notify_kind { NOTIFY_WEBHOOK };
+enum notify_kind {
+    NOTIFY_WEBHOOK,      /* Alertmanager's webhook_config JSON, version "4" */
+    NOTIFY_SLACK,        /* incoming webhook with blocks */
+    NOTIFY_ALERTMANAGER, /* POST /api/v2/alerts */
+    NOTIFY_PAGERDUTY,    /* Events API v2 */
+    NOTIFY_EMAIL,        /* SMTP */
+    NOTIFY_KINDS
+};
+
+enum notify_tls { NOTIFY_TLS_REQUIRED, NOTIFY_TLS_TRY, NOTIFY_TLS_NONE };
+
+/* PagerDuty's words; the labels of every channel use them. */
+enum notify_severity {
+    SEVERITY_INFO,
+    SEVERITY_WARNING,
+    SEVERITY_ERROR,
+    SEVERITY_CRITICAL
+};
+extern const char *const notify_severities[]; /* NULL-terminated */
 
 /* One entry of `alerts.channels` in collector.yaml. */
 struct notify_channel {
     const char *name;
-    int kind; /* enum notify_kind */
-    const char *url;
-    const char *token_file; /* bearer token; may be NULL */
+    int kind;                             /* enum notify_kind */
+    const char *url, *url_file, *url_env; /* one of them */
+    const char *token_file, *token_env;   /* the receiver's secret */
+    const char *username, *from;          /* email */
+    struct yaml_strings to;               /* email */
+    int tls;                              /* email: enum notify_tls */
+    const char *ca_file;
     int64_t timeout_ms;
     bool send_resolved;
     int line;
@@ -27,41 +52,64 @@ struct notify_channel {
 
 extern const struct yaml_field notify_channel_fields[];
 
-/* One change of one alert. Strings are borrowed. */
+/* What this kind of channel needs and does not need; ST_CONFIG with file:line in `why`.
+ */
+enum status notify_channel_check(const struct notify_channel *c, const char *file,
+                                 struct buf *why);
+
+/* --- a message ------------------------------------------------------------------------
+ */
+
+enum { NOTIFY_ALERTS_MAX = 100, NOTIFY_LINES = 20 };
+
+/* Alerts of one rule that have changed the same way. Everything is borrowed. */
 struct notify_message {
-    const char *rule, *severity, *workload;
-    bool firing; /* false: resolved */
-    uint64_t revision;
-    int64_t starts_ms, ends_ms; /* ends_ms 0 while firing */
-    struct slice summary;       /* one sentence with the numbers that matter */
-    struct slice description;
-    const char *external_url; /* of the collector's page; may be NULL */
-    struct notify_value {
-        const char *name;
-        double value;
-    } values[8]; /* the numbers, for templates of the receiver */
-    size_t nvalues;
+    const char *rule, *severity;
+    bool firing;  /* false: resolved */
+    bool grouped; /* all alerts of the rule are one incident */
+    const struct alert_entry *const *at;
+    size_t n;        /* 1..NOTIFY_ALERTS_MAX */
+    size_t more;     /* further ones that are not shown */
+    size_t still;    /* alerts of the rule that go on firing, these left out */
+    int64_t now_ms;  /* when it is said */
+    int64_t ends_ms; /* Alertmanager: what fires is over then, unless said again */
+    const char *external_url; /* of the collector's page; "" or NULL: unknown */
+    const char *page;         /* its view about this rule; may be NULL */
 };
 
 /*
- * Stable identity of an alert: 16 hex digits of (rule, workload), the same for its firing
- * and its end; receivers group and deduplicate by it.
+ * Stable identity of an alert: 16 hex digits of rule and labels, the same for its firing
+ * and its end; receivers group and deduplicate by it. With e == NULL of the whole rule.
  */
-void notify_fingerprint(const struct notify_message *m, char out[17]);
+void notify_fingerprint(const char *rule, const struct alert_entry *e, char out[17]);
 
-/* The request body for this kind. Webhook: Alertmanager's webhook JSON, version 4. */
-void notify_body(enum notify_kind kind, const char *receiver,
+/* The JSON to POST; for NOTIFY_PAGERDUTY one event, of m->at[0] unless grouped, with
+ * `secret` as its routing key. Nothing for NOTIFY_EMAIL. */
+void notify_body(enum notify_kind kind, const char *receiver, struct slice secret,
                  const struct notify_message *m, struct buf *out);
 
-/*
- * POST the message. ST_OK on 2xx; ST_BUSY for what is worth another try (no connection,
- * 408, 429, 5xx); ST_BAD for what is not (other answers). `why` says it without secrets.
- */
-enum status notify_send(const struct notify_channel *c, const struct notify_message *m,
-                        struct buf *why);
+/* "firing: …": the summary, or rule and count of several. One line. */
+void notify_title(const struct notify_message *m, struct buf *out);
+/* Address of the page about it; nothing without external_url. */
+void notify_link(const struct notify_message *m, struct buf *out);
 
-/* notify_send with the signature of alert_job's sender; `arg` is unused. */
-enum status notify_deliver(void *arg, const struct notify_channel *c,
-                           const struct notify_message *m, struct buf *why);
+/* Header fields of a mail, "Subject: …" one a call; encoded by RFC 2047, never more than
+ * the one field whatever the names hold. */
+void notify_mail_subject(const struct notify_message *m, struct buf *out);
+void notify_mail_date(int64_t now_ms, struct buf *out); /* RFC 5322 */
+void notify_mail_id(const struct notify_message *m, const char *from, struct buf *out);
+/* Its text: UTF-8, CRLF. */
+void notify_mail_text(const struct notify_message *m, struct buf *out);
+
+/* --- sending --------------------------------------------------------------------------
+ */
+
+/*
+ * Send the message. ST_OK when the receiver took it; ST_BUSY for what is worth another
+ * try (no connection, 408, 429, 5xx, SMTP 4xx); ST_BAD or ST_CONFIG for what is not.
+ * `why` says it without secrets. `arg` is unused: the signature is alert_job's sender.
+ */
+enum status notify_send(void *arg, const struct notify_channel *c,
+                        const struct notify_message *m, struct buf *why);
 
 #endif

@@ -22,6 +22,11 @@ enum route_id {
     ROUTE_DECISIONS,   /* the newest record of each workload */
     ROUTE_DECISION,    /* all of one workload */
     ROUTE_ALERTS,
+    ROUTE_ALERT_RULES,
+    ROUTE_SILENCES,
+    ROUTE_SILENCE,
+    ROUTE_ACK,
+    ROUTE_UNSILENCE,
     ROUTE_SCORES,
     ROUTE_COMPARISONS, /* of every workload that declares one */
     ROUTE_COMPARISON,

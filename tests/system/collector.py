@@ -267,7 +267,9 @@ class Life(Case):
         db.executemany("insert into record values(?,?,?,?)",
                        [("projection", "faq", 100, '{"n":1}'),
                         ("projection", "faq", 200, '{"n":2}'),
-                        ("projection", "b", 50, '{}'), ("alert", "rule/faq", 7, '{"x":[]}')])
+                        ("projection", "b", 50, '{}'), ("alerts", "breakeven_crossed", 7,
+                         '{"alerts":[{"labels":{"workload":"faq"},"phase":"firing",'
+                         '"since_ms":7000,"fired_ms":7000,"summary":"a <b>"}]}')])
         db.commit()
         db.close()
         self.c.start()
@@ -276,7 +278,10 @@ class Life(Case):
         self.assertEqual([r["result"]["n"] for r in self.c.json("/api/v1/projections/faq")],
                          [2, 1])
         self.assertEqual(self.c.json("/api/v1/projections/none"), [])
-        self.assertEqual(self.c.json("/api/v1/alerts")[0]["key"], "rule/faq")
+        alert = self.c.json("/api/v1/alerts?phase=firing")[0]
+        self.assertEqual((alert["rule"], alert["workload"], alert["summary"], alert["fired"]),
+                         ("breakeven_crossed", "faq", "a <b>", "1970-01-01T00:00:07.000Z"))
+        self.assertEqual(self.c.json("/api/v1/alerts?rule=agent_silent"), [])
         self.assertIn("GET /metrics", self.c.json("/")["addresses"])
 
     def test_restart_keeps_all(self):

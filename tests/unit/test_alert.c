@@ -1,14 +1,9 @@
-/* Alert states: transitions over virtual time, delivery, persistence. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+/* Alert states: transitions over virtual time, who has been told what, patience. */
+#include "testing.h"
 
 #include "collector/alert.h"
 
-static const struct alert_rule rule = { "breakeven_crossed", "info", 60000, 120000 };
+static const struct alert_rule rule = { 60000, 120000 };
 
 /* One evaluation: minute, condition -> phase, change. */
 static const struct {
@@ -20,8 +15,7 @@ static const struct {
     { 0, false, ALERT_INACTIVE, ALERT_NONE },     { 1, true, ALERT_PENDING, ALERT_NONE },
     { 2, true, ALERT_FIRING, ALERT_FIRED },       { 3, true, ALERT_FIRING, ALERT_NONE },
     { 4, false, ALERT_FIRING, ALERT_NONE }, /* clear since 4 */
-    { 5, true, ALERT_FIRING, ALERT_NONE },  /* flicker: the clock of the clearing restarts
-                                             */
+    { 5, true, ALERT_FIRING, ALERT_NONE },  /* flicker: the clearing starts afresh */
     { 6, false, ALERT_FIRING, ALERT_NONE },       { 7, false, ALERT_FIRING, ALERT_NONE },
     { 8, false, ALERT_INACTIVE, ALERT_RESOLVED }, { 9, true, ALERT_PENDING, ALERT_NONE },
     { 10, false, ALERT_INACTIVE, ALERT_NONE }, /* never fired: nothing to resolve */
@@ -31,7 +25,7 @@ static void test_story(void **state)
 {
     (void)state;
     struct alert a = { 0 };
-    for (size_t i = 0; i < sizeof story / sizeof *story; i++) {
+    for (size_t i = 0; i < COUNT_OF(story); i++) {
         enum alert_change c =
             alert_step(&a, &rule, story[i].condition, story[i].minute * INT64_C(60000));
         assert_int_equal(c, story[i].change);
@@ -39,84 +33,67 @@ static void test_story(void **state)
     }
 }
 
-/* A restart between any two evaluations changes nothing: states round-trip. */
-static void test_restart(void **state)
+static void test_told(void **state)
 {
     (void)state;
+    struct alert a = { .phase = ALERT_FIRING };
+    assert_int_equal(alert_owed(&a, 0), ALERT_FIRED);
+    assert_int_equal(alert_owed(&a, 63), ALERT_FIRED);
+    alert_told(&a, 0);
+    alert_told(&a, 63);
+    assert_int_equal(alert_owed(&a, 0), ALERT_NONE);
+    a.phase = ALERT_INACTIVE;
+    assert_int_equal(alert_owed(&a, 0), ALERT_RESOLVED);
+    assert_int_equal(alert_owed(&a, 1), ALERT_NONE); /* never heard of the firing */
+    a.phase = ALERT_FIRING;                          /* again before it was told */
+    assert_int_equal(alert_owed(&a, 0), ALERT_NONE);
+    a.phase = ALERT_PENDING;
+    alert_told(&a, 0);
+    assert_int_equal(alert_owed(&a, 0), ALERT_NONE);
+    assert_int_equal(a.told, UINT64_C(1) << 63);
+}
+
+/* Whatever happens, a channel hears firing and resolved in turn. */
+static void test_messages_alternate(void **state)
+{
+    (void)state;
+    struct rng r = rng_open("alert");
     struct alert a = { 0 };
-    for (size_t i = 0; i < sizeof story / sizeof *story; i++) {
-        struct buf b = { 0 };
-        struct alert again;
-        alert_encode(&a, &b);
-        assert_int_equal(alert_decode(&again, buf_slice(&b)), ST_OK);
-        buf_release(&b);
-        a = again;
-        enum alert_change c =
-            alert_step(&a, &rule, story[i].condition, story[i].minute * INT64_C(60000));
-        assert_int_equal(c, story[i].change);
-        alert_queue(&a, c, 2);
-        if (c != ALERT_NONE)
-            for (unsigned ch = 0; ch < 2; ch++)
-                alert_sent(&a, ch);
+    enum alert_change heard = ALERT_RESOLVED;
+    for (int i = 0; i < 100000; i++) {
+        alert_step(&a, &rule, rng_below(&r, 3) > 0, i * INT64_C(20000));
+        enum alert_change owed = alert_owed(&a, 7);
+        if (owed == ALERT_NONE || rng_below(&r, 2)) /* half of the tries fail */
+            continue;
+        assert_int_not_equal(owed, heard);
+        heard = owed;
+        alert_told(&a, 7);
     }
-    assert_int_equal(a.revision, 2);
-    assert_int_equal(a.delivered, 2);
 }
 
-static void test_delivery(void **state)
+static void test_patience(void **state)
 {
     (void)state;
-    struct alert a = { 0 };
-    alert_queue(&a, ALERT_FIRED, 2);
-    assert_true(alert_due(&a, 0, 0) && alert_due(&a, 1, 0));
-    alert_sent(&a, 0);
-    assert_false(alert_due(&a, 0, 0));
-    alert_failed(&a, 0, 1.0);
-    assert_false(alert_due(&a, 1, 9999));
-    assert_true(alert_due(&a, 1, 10000));
-    /* Channel 1 never heard of the firing: only channel 0 hears of the end. */
-    alert_queue(&a, ALERT_RESOLVED, 2);
-    assert_true(alert_due(&a, 0, 0));
-    assert_false(alert_due(&a, 1, 1000000));
-    alert_sent(&a, 0);
-    assert_int_equal(a.delivered, a.revision);
-}
-
-static void test_backoff_is_bounded(void **state)
-{
-    (void)state;
-    struct alert a = { 0 };
-    for (int i = 0; i < 100; i++) {
-        alert_failed(&a, 0, 1.0);
-        assert_true(a.retry_ms >= 10000 && a.retry_ms <= 600000);
+    struct alert_retry r = { 0 };
+    int64_t now = 1000, day = 86400000;
+    int tries = 0;
+    while (alert_failed(&r, now, day, tries % 2 ? 1.0 : 0.0)) {
+        int64_t wait = r.next_ms - now;
+        assert_true(wait >= 5000 && wait <= 600000);
+        now = r.next_ms;
+        tries++;
     }
-    assert_int_equal(a.retry_ms, 600000);
-}
-
-static void test_decode_refuses(void **state)
-{
-    (void)state;
-    static const char *const bad[] = { "",
-                                       "[]",
-                                       "{\"phase\":\"on\"}",
-                                       "{\"since_ms\":1.5}",
-                                       "{\"revision\":-1}",
-                                       "{\"phase\":\"firing\"",
-                                       "{\"revision\":18446744073709551616}" };
-    struct alert a;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(alert_decode(&a, slice_str(bad[i])), ST_BAD);
-    assert_int_equal(alert_decode(&a, SLICE("{\"phase\":\"firing\",\"later\":7}")),
-                     ST_OK);
-    assert_int_equal(a.phase, ALERT_FIRING);
+    assert_true(now - 1000 >= day && tries > 140 && tries < 300);
+    assert_int_equal(r.attempts, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_story),          cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_delivery),       cmocka_unit_test(test_backoff_is_bounded),
-        cmocka_unit_test(test_decode_refuses),
+        cmocka_unit_test(test_story),
+        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_messages_alternate),
+        cmocka_unit_test(test_patience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

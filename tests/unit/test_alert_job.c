@@ -1,12 +1,5 @@
 /* Alerts end to end without a network: rules, states in a store, delivery, restarts. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "testing.h"
 
 #include "collector/alert_job.h"
 
@@ -14,10 +7,15 @@
 struct fake {
     struct store head;
     struct {
-        char kind[16], key[80], json[4096];
+        char kind[16], key[80], *json;
         int64_t at;
     } record[16];
     size_t n;
+    struct {
+        char name[32];
+        int64_t last_seen;
+    } agent[200];
+    size_t agents, writes;
 };
 
 static enum status fake_put(struct store *s, const struct store_record *r, unsigned keep)
@@ -33,7 +31,9 @@ static enum status fake_put(struct store *s, const struct store_record *r, unsig
         f->n++;
     snprintf(f->record[i].kind, sizeof f->record[i].kind, "%s", r->kind);
     snprintf(f->record[i].key, sizeof f->record[i].key, "%s", r->key);
-    snprintf(f->record[i].json, sizeof f->record[i].json, "%s", r->json);
+    free(f->record[i].json);
+    f->record[i].json = strdup(r->json);
+    f->writes++;
     f->record[i].at = r->at;
     return ST_OK;
 }
@@ -55,7 +55,37 @@ static enum status fake_list(struct store *s, const char *kind, const char *key,
     return ST_OK;
 }
 
+static enum status fake_scan(struct store *s, const struct store_query *q,
+                             store_row_fn *fn, void *arg)
+{
+    (void)s, (void)q, (void)fn, (void)arg;
+    return ST_OK;
+}
+
+static enum status fake_agents(struct store *s, store_agent_fn *fn, void *arg)
+{
+    struct fake *f = (struct fake *)s;
+    for (size_t i = 0; i < f->agents; i++) {
+        struct store_agent a = { .name = f->agent[i].name,
+                                 .version = "1",
+                                 .health = "",
+                                 .last_seen = f->agent[i].last_seen };
+        enum status st = fn(arg, &a);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+static void fake_release(struct fake *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        free(f->record[i].json);
+}
+
 static const struct store_engine fake_engine = { .name = "fake",
+                                                 .scan = fake_scan,
+                                                 .agents = fake_agents,
                                                  .record_put = fake_put,
                                                  .record_list = fake_list };
 
@@ -63,7 +93,8 @@ static const struct store_engine fake_engine = { .name = "fake",
 struct sent {
     char text[64];
     enum status answer;
-    char summary[256];
+    char summary[512];
+    size_t alerts; /* in the last message */
 };
 
 static enum status record_send(void *arg, const struct notify_channel *c,
@@ -75,7 +106,8 @@ static enum status record_send(void *arg, const struct notify_channel *c,
     (void)why;
     assert_true(n + 1 < sizeof s->text);
     s->text[n] = (char)((m->firing ? 'F' : 'R') | (s->answer == ST_OK ? 0 : 0x20));
-    snprintf(s->summary, sizeof s->summary, "%.*s", SLICE_FMT(m->summary));
+    snprintf(s->summary, sizeof s->summary, "%.*s", SLICE_FMT(m->at[0]->summary));
+    s->alerts = m->n + m->more;
     return s->answer;
 }
 
@@ -96,21 +128,38 @@ static void project(struct fake *f, const char *verdict, double p6)
 static struct notify_channel channels[] = { { .name = "a", .send_resolved = true },
                                             { .name = "b", .send_resolved = false } };
 
-static const struct alert_config config = {
+static const struct workload workload = { .name = "support" };
+
+static struct alert_config config = {
     .channels = { channels, 2 },
+    .give_up_ms = 86400000,
+    .group_wait_ms = 60000,
     .crossed = { .enabled = true, .resolve_ms = 1000 },
     .forecast = { .enabled = true,
                   .resolve_ms = 1000,
                   .within_months = 6,
                   .probability = .8 },
+    .silent = { .enabled = true, .after_ms = 900000, .forget_ms = 864000000 },
 };
+
+static void run_with(struct fake *f, struct sent *s, const struct silences *silences,
+                     int64_t now_ms)
+{
+    struct alert_memory memory = { 0 };
+    struct alert_job job = { .source = { .store = &f->head,
+                                         .config = &config,
+                                         .workload = &workload,
+                                         .workloads = 1 },
+                             .silences = silences,
+                             .memory = &memory,
+                             .send = record_send,
+                             .send_arg = s };
+    assert_int_equal(alert_job_run(&job, now_ms, 1.0), ST_OK);
+}
 
 static void run(struct fake *f, struct sent *s, int64_t now_ms)
 {
-    struct alert_job job = {
-        .store = &f->head, .config = &config, .send = record_send, .send_arg = s
-    };
-    assert_int_equal(alert_job_run(&job, now_ms, 1.0), ST_OK);
+    run_with(f, s, NULL, now_ms);
 }
 
 /* Each run starts from the store alone, so each is a restart too. */
@@ -138,6 +187,7 @@ static void test_once_per_change(void **state)
     assert_string_equal(s.text, "FFR");
     run(&f, &s, 7000);
     assert_string_equal(s.text, "FFR");
+    fake_release(&f);
 }
 
 static void test_forecast(void **state)
@@ -152,6 +202,7 @@ static void test_forecast(void **state)
     run(&f, &s, 2000);
     assert_string_equal(s.text, "FF");
     assert_non_null(strstr(s.summary, "within 6 months) is 80 %"));
+    fake_release(&f);
 }
 
 static void test_unknown_changes_nothing(void **state)
@@ -171,6 +222,7 @@ static void test_unknown_changes_nothing(void **state)
     fake_put(&f.head, &broken, 1);
     run(&f, &s, 30000);
     assert_string_equal(s.text, "FF");
+    fake_release(&f);
 }
 
 static void test_receiver_down(void **state)
@@ -186,6 +238,7 @@ static void test_receiver_down(void **state)
     assert_string_equal(s.text, "ffFF");
     run(&f, &s, 600000);
     assert_string_equal(s.text, "ffFF");
+    fake_release(&f);
 }
 
 static void test_receiver_refuses(void **state)
@@ -197,6 +250,7 @@ static void test_receiver_refuses(void **state)
     run(&f, &s, 1000);
     run(&f, &s, 60000);
     assert_string_equal(s.text, "ff");
+    fake_release(&f);
 }
 
 static void test_damaged_state(void **state)
@@ -204,11 +258,105 @@ static void test_damaged_state(void **state)
     (void)state;
     struct fake f = { .head = { &fake_engine } };
     struct sent s = { .answer = ST_OK };
-    struct store_record r = { "alert", "breakeven_crossed/support", "{\"phase\":7", 0 };
+    struct store_record r = { "alerts", "breakeven_crossed", "{\"alerts\":7", 0 };
     fake_put(&f.head, &r, 1);
     project(&f, "crossed", 1);
     run(&f, &s, 1000);
     assert_string_equal(s.text, "FF");
+    fake_release(&f);
+}
+
+/* A hundred agents fall silent, within a minute and a half of looks: one message. */
+static void test_storm(void **state)
+{
+    (void)state;
+    struct fake f = { .head = { &fake_engine }, .agents = 100 };
+    struct sent s = { .answer = ST_OK };
+    int64_t now = INT64_C(1800000000000);
+    for (size_t i = 0; i < f.agents; i++) {
+        snprintf(f.agent[i].name, sizeof f.agent[i].name, "web-%zu", i);
+        f.agent[i].last_seen = now / 1000 - (int64_t)(i % 60);
+    }
+    int64_t end = now + 1200000;
+    for (; now < end; now += 30000)
+        run(&f, &s, now);
+    assert_string_equal(s.text, "FF"); /* once for each channel */
+    assert_int_equal(s.alerts, 100);
+    size_t writes = f.writes;
+    run(&f, &s, now);
+    assert_int_equal(f.writes, writes); /* nothing changed, nothing written */
+    for (size_t i = 0; i < f.agents; i++)
+        f.agent[i].last_seen = now / 1000;
+    for (end = now + 300000; now < end; now += 30000)
+        run(&f, &s, now);
+    assert_string_equal(s.text, "FFR");
+    assert_int_equal(s.alerts, 100);
+    fake_release(&f);
+}
+
+/* What a silence holds back comes after it if it is still so; an acknowledged firing is
+ * never said, its end only to those who heard of it. */
+static void test_silenced(void **state)
+{
+    (void)state;
+    struct fake f = { .head = { &fake_engine } };
+    struct sent s = { .answer = ST_OK };
+    struct silence at = { .id = SLICE("1"),
+                          .match = SLICE("workload=sup*"),
+                          .until_ms = 5000 };
+    struct silences silences = { .at = &at, .n = 1 };
+    project(&f, "crossed", 1);
+    run_with(&f, &s, &silences, 1000);
+    run_with(&f, &s, &silences, 4999);
+    assert_string_equal(s.text, "");
+    run_with(&f, &s, &silences, 5000);
+    assert_string_equal(s.text, "FF");
+    project(&f, "possible", .5);
+    run(&f, &s, 6000);
+    run(&f, &s, 7000);
+    assert_string_equal(s.text, "FFR");
+    at = (struct silence){
+        .id = SLICE("2"), .match = SLICE("*"), .ack = true, .at_ms = 9000
+    };
+    project(&f, "crossed", 1);
+    s.answer = ST_BUSY;
+    run_with(&f, &s, NULL, 8000);
+    s.answer = ST_OK;
+    assert_string_equal(s.text, "FFRff");
+    run_with(&f, &s, &silences, 900000);
+    project(&f, "possible", .5);
+    run_with(&f, &s, &silences, 901000);
+    run_with(&f, &s, &silences, 902000);
+    assert_string_equal(s.text, "FFRff");
+    fake_release(&f);
+}
+
+/* A workload that left the configuration takes its alerts with it. */
+static void test_workload_removed(void **state)
+{
+    (void)state;
+    struct fake f = { .head = { &fake_engine } };
+    struct sent s = { .answer = ST_OK };
+    struct store_record r = { "projection", "gone", "{\"verdict\":\"crossed\"}", 0 };
+    fake_put(&f.head, &r, 1);
+    run(&f, &s, 1000);
+    assert_string_equal(s.text, "");
+    fake_release(&f);
+}
+
+/* A channel that never answers is given up after give_up, and the log says so. */
+static void test_given_up(void **state)
+{
+    (void)state;
+    struct fake f = { .head = { &fake_engine } };
+    struct sent s = { .answer = ST_BUSY };
+    project(&f, "crossed", 1);
+    config.give_up_ms = 30000;
+    for (int64_t t = 1000; t < 200000; t += 1000)
+        run(&f, &s, t);
+    config.give_up_ms = 86400000;
+    assert_string_equal(s.text, "ffffff"); /* at 1, 11 and 31 seconds, twice */
+    fake_release(&f);
 }
 
 int main(void)
@@ -220,6 +368,10 @@ int main(void)
         cmocka_unit_test(test_receiver_down),
         cmocka_unit_test(test_receiver_refuses),
         cmocka_unit_test(test_damaged_state),
+        cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_silenced),
+        cmocka_unit_test(test_workload_removed),
+        cmocka_unit_test(test_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,25 +1,36 @@
-/* Alert messages: shape of the webhook body, hostile names, stable fingerprints. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+/* Alert messages: shape of each body, hostile names, stable fingerprints, channels. */
+#include "testing.h"
 
 #include "collector/notify.h"
 #include "common/json.h"
+#include "common/json_pointer.h"
 
-static struct notify_message message(const char *workload, bool firing)
+static struct alert_entry entry(const char *workload, bool firing)
+{
+    return (struct alert_entry){
+        .label = { { "workload", slice_str(workload) } },
+        .labels = 1,
+        .a = { .phase = firing ? ALERT_FIRING : ALERT_INACTIVE,
+               .fired_ms = 1795420800123,
+               .since_ms = firing ? 1795420800123 : 1795424400000 },
+        .summary = slice_str(workload),
+        .value = { { "api_usd_month", 1234.5 } },
+        .values = 1,
+    };
+}
+
+static struct notify_message message(const struct alert_entry *const *at, size_t n,
+                                     bool firing)
 {
     return (struct notify_message){ .rule = "breakeven_crossed",
                                     .severity = "info",
-                                    .workload = workload,
                                     .firing = firing,
-                                    .starts_ms = 1795420800123,
-                                    .ends_ms = firing ? 0 : 1795424400000,
-                                    .summary = SLICE("hosting is cheaper"),
-                                    .values = { { "api_usd_month", 1234.5 } },
-                                    .nvalues = 1 };
+                                    .at = at,
+                                    .n = n,
+                                    .now_ms = 1795424500000,
+                                    .ends_ms = 1795425400000,
+                                    .external_url = "https://b.example/",
+                                    .page = "breakeven" };
 }
 
 static bool is_json(struct slice text)
@@ -36,88 +47,307 @@ static bool is_json(struct slice text)
     return t == JSON_END;
 }
 
-static void test_webhook_body(void **state)
+/* The string at a JSON Pointer of the document. */
+static void check_text(const struct buf *b, const char *pointer, const char *wanted)
+{
+    char hold[4096];
+    struct slice text = { 0 };
+    enum json_type t = json_pointer(buf_slice(b), pointer, hold, sizeof hold, &text);
+    CHECK(t == JSON_STRING && slice_eq(text, slice_str(wanted)),
+          "%s: '%.*s', wanted '%s'", pointer, SLICE_FMT(text), wanted);
+}
+
+static void test_bodies(void **state)
 {
     (void)state;
-    struct buf b = { 0 };
-    struct notify_message m = message("support", true);
-    notify_body(NOTIFY_WEBHOOK, "ops", &m, &b);
-    assert_true(is_json(buf_slice(&b)));
-    static const char *const wanted[] = {
-        "\"version\":\"4\"",
-        "\"status\":\"firing\"",
-        "\"receiver\":\"ops\"",
-        "\"alertname\":\"breakeven_crossed\"",
-        "\"workload\":\"support\"",
-        "\"api_usd_month\":\"1234.5\"",
-        "\"startsAt\":\"2026-11-23T08:00:00.123Z\"",
-        "\"endsAt\":\"0001-01-01T00:00:00Z\"",
+    static const struct {
+        enum notify_kind kind;
+        bool firing;
+        const char *pointer, *wanted;
+    } rows[] = {
+        { NOTIFY_WEBHOOK, true, "/version", "4" },
+        { NOTIFY_WEBHOOK, true, "/status", "firing" },
+        { NOTIFY_WEBHOOK, false, "/status", "resolved" },
+        { NOTIFY_WEBHOOK, true, "/receiver", "ops" },
+        { NOTIFY_WEBHOOK, true, "/groupKey", "{}:{alertname=\"breakeven_crossed\"}" },
+        { NOTIFY_WEBHOOK, true, "/commonLabels/alertname", "breakeven_crossed" },
+        { NOTIFY_WEBHOOK, true, "/commonLabels/workload", "support" },
+        { NOTIFY_WEBHOOK, true, "/alerts/0/annotations/api_usd_month", "1234.5" },
+        { NOTIFY_WEBHOOK, true, "/alerts/0/startsAt", "2026-11-23T08:00:00.123Z" },
+        { NOTIFY_WEBHOOK, true, "/alerts/0/endsAt", "0001-01-01T00:00:00Z" },
+        { NOTIFY_WEBHOOK, false, "/alerts/0/endsAt", "2026-11-23T09:00:00.000Z" },
+        { NOTIFY_WEBHOOK, true, "/alerts/0/generatorURL",
+          "https://b.example/#breakeven" },
+        { NOTIFY_ALERTMANAGER, true, "/0/labels/alertname", "breakeven_crossed" },
+        { NOTIFY_ALERTMANAGER, true, "/0/startsAt", "2026-11-23T08:00:00.123Z" },
+        { NOTIFY_ALERTMANAGER, true, "/0/endsAt", "2026-11-23T09:16:40.000Z" },
+        { NOTIFY_ALERTMANAGER, false, "/0/endsAt", "2026-11-23T09:00:00.000Z" },
+        { NOTIFY_SLACK, true, "/text", "firing: support" },
+        { NOTIFY_SLACK, true, "/blocks/0/text/type", "mrkdwn" },
+        { NOTIFY_SLACK, true, "/blocks/0/text/text",
+          "*Firing: breakeven_crossed* (info)\n• support\n"
+          "<https://b.example/#breakeven|Open Breakeven>" },
+        { NOTIFY_PAGERDUTY, true, "/routing_key", "s3cret" },
+        { NOTIFY_PAGERDUTY, true, "/event_action", "trigger" },
+        { NOTIFY_PAGERDUTY, false, "/event_action", "resolve" },
+        { NOTIFY_PAGERDUTY, true, "/payload/summary", "firing: support" },
+        { NOTIFY_PAGERDUTY, true, "/payload/severity", "info" },
+        { NOTIFY_PAGERDUTY, true, "/payload/timestamp", "2026-11-23T08:00:00.123Z" },
     };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        assert_true(slice_find(buf_slice(&b), slice_str(wanted[i])) != SIZE_MAX);
-    buf_reset(&b);
-    m = message("support", false);
-    notify_body(NOTIFY_WEBHOOK, "ops", &m, &b);
-    assert_true(is_json(buf_slice(&b)));
-    assert_true(slice_find(buf_slice(&b), SLICE("\"status\":\"resolved\"")) != SIZE_MAX);
-    assert_true(slice_find(buf_slice(&b),
-                           SLICE("\"endsAt\":\"2026-11-23T09:00:00.000Z\"")) != SIZE_MAX);
-    buf_release(&b);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf b = { 0 };
+        struct alert_entry e = entry("support", rows[i].firing);
+        const struct alert_entry *at = &e;
+        struct notify_message m = message(&at, 1, rows[i].firing);
+        notify_body(rows[i].kind, "ops", SLICE("s3cret"), &m, &b);
+        assert_true(is_json(buf_slice(&b)));
+        check_text(&b, rows[i].pointer, rows[i].wanted);
+        CHECK(rows[i].kind == NOTIFY_PAGERDUTY ||
+                  slice_find(buf_slice(&b), SLICE("s3cret")) == SIZE_MAX,
+              "the secret is in the body");
+        buf_release(&b);
+    }
+}
+
+/* Two hundred alerts: one body of bounded size that says how many there are. */
+static void test_many(void **state)
+{
+    (void)state;
+    struct alert_entry e = entry("a name of forty bytes, as agents have them", true);
+    const struct alert_entry *at[NOTIFY_ALERTS_MAX];
+    for (size_t i = 0; i < COUNT_OF(at); i++)
+        at[i] = &e;
+    struct notify_message m = message(at, COUNT_OF(at), true);
+    m.more = 100;
+    m.grouped = true;
+    for (int k = 0; k < NOTIFY_EMAIL; k++) {
+        struct buf b = { 0 };
+        notify_body((enum notify_kind)k, "ops", SLICE("k"), &m, &b);
+        assert_true(is_json(buf_slice(&b)));
+        if (k == NOTIFY_SLACK) {
+            struct slice text = buf_slice(&b);
+            CHECK(slice_find(text, SLICE("and 180 more")) != SIZE_MAX, "%.*s",
+                  SLICE_FMT(text));
+            text = slice_from(text, slice_find(text, SLICE("\"blocks\"")));
+            assert_true(text.n < 3000);
+        }
+        buf_release(&b);
+    }
+    struct buf subject = { 0 };
+    notify_mail_subject(&m, &subject);
+    assert_string_equal(buf_cstr(&subject),
+                        "Subject: [breakeven] firing: breakeven_crossed, 200 alerts");
+    buf_release(&subject);
+}
+
+/* One header field, folded at most: no line of it begins a field of its own. */
+static void check_header(struct buf *b)
+{
+    const char *text = buf_cstr(b);
+    for (size_t i = 0; i < b->n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        CHECK(c < 0x7f, "a byte beyond ASCII: %s", text);
+        if (c < 0x20)
+            CHECK((c == '\r' && text[i + 1] == '\n' && text[i + 2] == ' ') ||
+                      (c == '\n' && i > 0 && text[i - 1] == '\r'),
+                  "injected: %s", text);
+    }
 }
 
 static void test_hostile_names(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "\"}],\"x\":[{\"",    "a\nb\r\t",      "<script>", "\xff\xfe",
-        "=cmd|' /C calc'!A0", "{{ .Labels }}", "\\"
+    static char large[65536];
+    memset(large, '<', sizeof large - 1);
+    const char *const names[] = {
+        "\"}],\"x\":[{\"",
+        "a\nb\r\t",
+        "x\r\nBcc: everybody@example.org\r\n\r\nbody",
+        "<script>alert(1)</script> & <!channel>",
+        "\xff\xfe",
+        "=cmd|' /C calc'!A0",
+        "{{ .Labels }}",
+        "\\",
+        "é — 中文名字很长的一个模型名字很长的一个模型名字很长的一个模型",
+        "=?utf-8?B?AAAA?=",
+        large,
     };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct buf b = { 0 };
-        struct notify_message m = message(names[i], true);
-        notify_body(NOTIFY_WEBHOOK, names[i], &m, &b);
-        assert_true(is_json(buf_slice(&b)));
-        buf_release(&b);
+    struct arena a;
+    struct alert_set set;
+    arena_init(&a, 4 << 20);
+    alert_set_init(&set, &a);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct alert_label l = { "model", slice_str(names[i]) };
+        struct alert_entry *e = alert_set_get(&set, &l, 1);
+        const struct alert_entry *at = e;
+        alert_entry_say(&set, e, "%s has no price", names[i]);
+        struct notify_message m = message(&at, 1, true);
+        for (int k = 0; k < NOTIFY_EMAIL; k++) {
+            struct buf b = { 0 };
+            notify_body((enum notify_kind)k, "ops", SLICE("k"), &m, &b);
+            CHECK(is_json(buf_slice(&b)), "%d: %s", k, names[i]);
+            assert_true(b.n < 10000);
+            if (k == NOTIFY_SLACK) {
+                CHECK(slice_find(buf_slice(&b), SLICE("<script")) == SIZE_MAX, "slack");
+                CHECK(slice_find(buf_slice(&b), SLICE("<!")) == SIZE_MAX, "slack");
+            }
+            buf_release(&b);
+        }
+        struct buf head = { 0 }, text = { 0 };
+        notify_mail_subject(&m, &head);
+        check_header(&head);
+        buf_reset(&head);
+        notify_mail_id(&m, "alerts@example.org", &head);
+        check_header(&head);
+        notify_mail_text(&m, &text);
+        assert_true(slice_find(buf_slice(&text), SLICE("\r\nBcc:")) == SIZE_MAX);
+        buf_release(&head);
+        buf_release(&text);
     }
+    arena_release(&a);
+}
+
+static void test_mail(void **state)
+{
+    (void)state;
+    struct buf b = { 0 };
+    struct alert_entry e = entry("support: 中文 costs more", true);
+    const struct alert_entry *at = &e;
+    struct notify_message m = message(&at, 1, true);
+    notify_mail_subject(&m, &b);
+    assert_string_equal(
+        buf_cstr(&b),
+        "Subject: =?utf-8?B?W2JyZWFrZXZlbl0gZmlyaW5nOiBzdXBwb3J0OiDkuK3mlocgY29z?=\r\n "
+        "=?utf-8?B?dHMgbW9yZQ==?=");
+    buf_reset(&b);
+    notify_mail_date(m.now_ms, &b);
+    assert_string_equal(buf_cstr(&b), "Date: Mon, 23 Nov 2026 09:01:40 +0000");
+    buf_reset(&b);
+    notify_mail_text(&m, &b);
+    assert_non_null(strstr(buf_cstr(&b), "  api_usd_month: 1234.5\r\n"));
+    assert_non_null(strstr(buf_cstr(&b), "\r\nhttps://b.example/#breakeven\r\n"));
+    buf_release(&b);
 }
 
 static void test_fingerprint(void **state)
 {
     (void)state;
-    char fired[17], resolved[17], other[17];
-    struct notify_message m = message("a", true);
-    notify_fingerprint(&m, fired);
-    m = message("a", false);
-    notify_fingerprint(&m, resolved);
-    m = message("b", true);
-    notify_fingerprint(&m, other);
+    char fired[17], resolved[17], other[17], rule[17];
+    struct alert_entry a = entry("a", true), b = entry("b", true),
+                       over = entry("a", false);
+    notify_fingerprint("r", &a, fired);
+    notify_fingerprint("r", &over, resolved);
+    notify_fingerprint("r", &b, other);
+    notify_fingerprint("r", NULL, rule);
     assert_string_equal(fired, resolved);
     assert_string_not_equal(fired, other);
+    assert_string_not_equal(fired, rule);
 }
 
 static void test_unreachable_is_worth_a_retry(void **state)
 {
     (void)state;
     struct buf why = { 0 };
-    struct notify_message m = message("a", true);
-    struct notify_channel c = { .name = "x",
-                                .url = "http://127.0.0.1:1/",
-                                .timeout_ms = 2000 };
-    assert_int_equal(notify_send(&c, &m, &why), ST_BUSY);
-    c.url = "ftp://127.0.0.1/x";
-    assert_int_equal(notify_send(&c, &m, &why), ST_BAD);
-    c.url = "file:///etc/passwd";
-    assert_int_equal(notify_send(&c, &m, &why), ST_BAD);
+    struct alert_entry e = entry("a", true);
+    const struct alert_entry *at = &e;
+    struct notify_message m = message(&at, 1, true);
+    static const struct {
+        int kind;
+        const char *url, *token_env;
+        enum status st;
+    } rows[] = {
+        { NOTIFY_WEBHOOK, "http://127.0.0.1:1/s3cret", NULL, ST_BUSY },
+        { NOTIFY_WEBHOOK, "ftp://127.0.0.1/s3cret", NULL, ST_BAD },
+        { NOTIFY_WEBHOOK, "file:///s3cret", NULL, ST_BAD },
+        { NOTIFY_WEBHOOK, "http://127.0.0.1:1/", "BREAKEVEN_NOT_SET", ST_CONFIG },
+        { NOTIFY_EMAIL, "http://127.0.0.1/s3cret", NULL, ST_BAD },
+        { NOTIFY_EMAIL, "smtp://127.0.0.1:1", NULL, ST_BUSY },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *to[] = { "a@example.org" };
+        struct notify_channel c = { .name = "x",
+                                    .kind = rows[i].kind,
+                                    .url = rows[i].url,
+                                    .token_env = rows[i].token_env,
+                                    .from = "b@example.org",
+                                    .to = { to, 1 },
+                                    .timeout_ms = 2000 };
+        buf_reset(&why);
+        CHECK(notify_send(NULL, &c, &m, &why) == rows[i].st, "%s: %s", rows[i].url,
+              buf_cstr(&why));
+        assert_null(strstr(buf_cstr(&why), "s3cret"));
+        assert_true(why.n > 0);
+    }
     buf_release(&why);
+}
+
+static void test_channel_check(void **state)
+{
+    (void)state;
+    static const char *to[] = { "ops@example.org" }, *bad[] = { "x@y\r\nBcc: z@y" };
+    static const struct {
+        struct notify_channel c;
+        bool right;
+    } rows[] = {
+        { { .name = "a", .url = "https://x/" }, true },
+        { { .name = "a", .url_file = "/x" }, true },
+        { { .name = "a" }, false },
+        { { .name = "", .url = "https://x/" }, false },
+        { { .name = "a", .url = "https://x/", .url_env = "X" }, false },
+        { { .name = "a", .url = "smtp://x/" }, false },
+        { { .name = "a", .url = "https://x/", .from = "a@b" }, false },
+        { { .name = "a", .kind = NOTIFY_PAGERDUTY }, false },
+        { { .name = "a", .kind = NOTIFY_PAGERDUTY, .token_env = "X" }, true },
+        { { .name = "a",
+            .kind = NOTIFY_EMAIL,
+            .url = "smtp://x",
+            .from = "a@b",
+            .to = { to, 1 } },
+          true },
+        { { .name = "a",
+            .kind = NOTIFY_EMAIL,
+            .url = "smtp://x",
+            .from = "a@b",
+            .to = { bad, 1 } },
+          false },
+        { { .name = "a",
+            .kind = NOTIFY_EMAIL,
+            .url = "smtp://x",
+            .from = "a",
+            .to = { to, 1 } },
+          false },
+        { { .name = "a",
+            .kind = NOTIFY_EMAIL,
+            .url = "smtp://x",
+            .from = "a@b",
+            .username = "u",
+            .to = { to, 1 } },
+          false },
+        { { .name = "a",
+            .kind = NOTIFY_EMAIL,
+            .url = "https://x",
+            .from = "a@b",
+            .to = { to, 1 } },
+          false },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf why = { 0 };
+        CHECK((notify_channel_check(&rows[i].c, "f", &why) == ST_OK) == rows[i].right,
+              "row %zu: %s", i, buf_cstr(&why));
+        buf_release(&why);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_webhook_body),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_many),
         cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_mail),
         cmocka_unit_test(test_fingerprint),
         cmocka_unit_test(test_unreachable_is_worth_a_retry),
+        cmocka_unit_test(test_channel_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
