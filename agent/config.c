@@ -236,6 +236,11 @@ const struct yaml_field config_fields[] = {
       .table = logs_fields,
       .size = sizeof(struct config_logs),
       .help = "what to read" },
+    { .key = "capture",
+      .type = YAML_STRUCT,
+      .offset = AT(capture),
+      .table = config_capture_fields,
+      .help = "traffic to meter" },
     { .key = "limits",
       .type = YAML_STRUCT,
       .offset = AT(limits),
@@ -343,8 +348,10 @@ static enum status complete(const char *file, struct arena *a, struct config *c,
     enum status st = check_collector(&c->collector, file, why);
     for (size_t i = 0; st == ST_OK && i < c->logs.n; i++)
         st = check_logs((struct config_logs *)c->logs.at + i, file, a, why);
-    if (st == ST_OK && c->logs.n == 0) {
-        buf_addf(why, "%s: no 'logs': there is nothing to read", file);
+    if (st == ST_OK)
+        st = config_capture_check(&c->capture, file, a, why);
+    if (st == ST_OK && c->logs.n == 0 && !c->capture.line) {
+        buf_addf(why, "%s: neither 'logs' nor 'capture': there is nothing to read", file);
         st = ST_CONFIG;
     }
     return st == ST_OK ? name_agent(c, a, why) : st;

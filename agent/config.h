@@ -8,6 +8,7 @@
 #ifndef BREAKEVEN_AGENT_CONFIG_H
 #define BREAKEVEN_AGENT_CONFIG_H
 
+#include "agent/config_capture.h"
 #include "agent/logrule.h"
 #include "common/log.h"
 #include "common/yaml.h"
@@ -54,6 +55,7 @@ struct config {
     int64_t remember_ms; /* a vanished file, for its .gz */
     struct config_collector collector;
     struct yaml_list logs; /* struct config_logs */
+    struct config_capture capture;
     struct config_limits limits;
 };
 

@@ -19,11 +19,86 @@ struct lazy {
 
 struct conn {
     struct conn_env *env;
+    struct conn_link all, sealed; /* unlinked when next is NULL */
     struct flow_info flow;
+    bool ended;              /* its flow is gone; it waits for secrets */
+    size_t held;             /* what tls holds, as summed up in env */
+    int64_t held_ns, now_ns; /* since when it waits; the last time seen */
+    struct dark dark, told;  /* told: as said above last */
+    bool was_told;
     struct tls *tls; /* NULL in clear */
     void *upper;
     struct lazy outer, inner; /* of reassembly's bytes; of the plaintext of tls */
 };
+
+/* --- lists ----------------------------------------------------------------------------
+ */
+
+static void append(struct conn_link *head, struct conn_link *l)
+{
+    if (!head->next)
+        head->prev = head->next = head; /* a zeroed env */
+    l->prev = head->prev;
+    l->next = head;
+    head->prev->next = l;
+    head->prev = l;
+}
+
+static void unlink_from(struct conn_link *l)
+{
+    if (!l->next)
+        return;
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+    l->prev = l->next = NULL;
+}
+
+static struct conn *of_all(struct conn_link *l)
+{
+    return (struct conn *)(void *)((char *)l - offsetof(struct conn, all));
+}
+
+static struct conn *of_sealed(struct conn_link *l)
+{
+    return (struct conn *)(void *)((char *)l - offsetof(struct conn, sealed));
+}
+
+/* What tls holds may have changed. */
+static void settle(struct conn *c)
+{
+    struct conn_env *env = c->env;
+    size_t held = (size_t)tls_info(c->tls)->held_bytes;
+    if (held && !c->sealed.next) {
+        c->held_ns = c->now_ns;
+        append(&env->sealed, &c->sealed);
+        env->stats.sealed++;
+    } else if (!held && c->sealed.next) {
+        unlink_from(&c->sealed);
+        env->stats.sealed--;
+    }
+    env->stats.sealed_bytes += held;
+    env->stats.sealed_bytes -= c->held;
+    c->held = held;
+}
+
+static void end_conn(struct conn *c);
+
+static void give_up(struct conn *c)
+{
+    tls_give_up(c->tls);
+    settle(c);
+    if (c->ended)
+        end_conn(c);
+}
+
+/* The limit of all together: who waits longest gives up. */
+static void spend_less(struct conn_env *env)
+{
+    while (env->sealed_total && env->stats.sealed_bytes > env->sealed_total) {
+        env->stats.too_much++;
+        give_up(of_sealed(env->sealed.next));
+    }
+}
 
 static bool lazy_start(struct conn *c, struct lazy *l, struct slice first)
 {
@@ -75,16 +150,30 @@ static void outer_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice
 {
     struct conn *c = arg;
     lazy_data(c, &c->outer, d, ts_ns, bytes);
+    if (!c->tls)
+        return;
+    c->now_ns = ts_ns;
+    if (!c->upper)
+        dark_data(&c->dark, d, bytes);
+    settle(c);
+    spend_less(c->env);
 }
 
 static void outer_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
 {
-    lazy_gap(&((struct conn *)arg)->outer, d, ts_ns, bytes);
+    struct conn *c = arg;
+    lazy_gap(&c->outer, d, ts_ns, bytes);
+    dark_gap(&c->dark, d);
+    if (c->tls)
+        settle(c);
 }
 
 static void outer_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
 {
-    lazy_close(&((struct conn *)arg)->outer, d, ts_ns, reset);
+    struct conn *c = arg;
+    lazy_close(&c->outer, d, ts_ns, reset);
+    if (c->tls)
+        settle(c);
 }
 
 static void inner_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
@@ -127,10 +216,12 @@ static bool start(struct conn *c, struct slice first)
     }
     c->env->stats.tls++;
     c->tls = tls_new(&c->env->tls, c->env->secrets, &plain);
-    if (c->tls)
+    if (c->tls) {
         tls_sink(c->tls, &c->outer.to);
-    else
+        append(&c->env->all, &c->all);
+    } else {
         c->env->stats.refused++;
+    }
     return c->tls;
 }
 
@@ -150,22 +241,83 @@ static bool on_open(void *arg, const struct flow_info *info, struct stream_sink 
     return true;
 }
 
-static void on_end(void *arg, struct stream_sink *sink, enum flow_end why)
+static void tell_dark(struct conn *c)
 {
-    struct conn_env *env = arg;
-    struct conn *c = sink->arg;
-    (void)why;
+    const struct conn_upper *u = &c->env->upper;
+    const struct tls_info *info = tls_info(c->tls);
+    if (c->upper || !info->why || !u->dark)
+        return;
+    const struct conn_dark since = { .first = !c->was_told,
+                                     .up = c->dark.up - c->told.up,
+                                     .down = c->dark.down - c->told.down,
+                                     .bursts = c->dark.bursts - c->told.bursts };
+    if (!since.first && !since.up && !since.down)
+        return;
+    c->told = c->dark;
+    c->was_told = true;
+    u->dark(u->arg, &c->flow, info, &since, c->now_ns);
+}
+
+/* Nothing is held any more. */
+static void end_conn(struct conn *c)
+{
+    struct conn_env *env = c->env;
     if (c->tls) {
-        tls_give_up(c->tls);
         const struct tls_info *info = tls_info(c->tls);
         env->stats.dark += info->why != NULL;
         env->stats.dark_bytes += info->dark_bytes[0] + info->dark_bytes[1];
+        tell_dark(c);
     }
     if (c->upper || c->tls)
         env->upper.end(env->upper.arg, c->upper, &c->flow,
                        c->tls ? tls_info(c->tls) : NULL);
+    unlink_from(&c->all);
     tls_free(c->tls);
     free(c);
+}
+
+static void on_end(void *arg, struct stream_sink *sink, enum flow_end why)
+{
+    struct conn_env *env = arg;
+    struct conn *c = sink->arg;
+    c->ended = true;
+    if (c->held && env->sealed_ns > 0 && why != FLOW_FINISH)
+        return; /* its secrets may still come */
+    if (c->tls)
+        give_up(c);
+    else
+        end_conn(c);
+}
+
+void conn_sweep(struct conn_env *env, int64_t now_ns, bool tell)
+{
+    struct conn_link *next = NULL;
+    uint64_t version = secrets_version(env->secrets);
+    bool news = version != env->asked;
+    env->asked = version;
+    for (struct conn_link *l = env->sealed.next; l && l != &env->sealed; l = next) {
+        struct conn *c = of_sealed(l);
+        bool late = env->sealed_ns > 0 && now_ns - c->held_ns > env->sealed_ns;
+        next = l->next;
+        if (!news && !late)
+            break;
+        if (news)
+            tls_poll(c->tls);
+        settle(c);
+        env->stats.too_late += late && c->held;
+        if (late && c->held)
+            give_up(c);
+        else if (c->ended && !c->held)
+            end_conn(c);
+    }
+    for (struct conn_link *l = env->all.next; tell && l && l != &env->all; l = l->next)
+        tell_dark(of_all(l));
+}
+
+void conn_release(struct conn_env *env)
+{
+    while (env->sealed.next && env->sealed.next != &env->sealed)
+        give_up(of_sealed(env->sealed.next));
 }
 
 struct flow_events conn_events(struct conn_env *env)
@@ -176,6 +328,8 @@ struct flow_events conn_events(struct conn_env *env)
 void conn_poll(struct stream_sink *sink)
 {
     struct conn *c = sink->arg;
-    if (c->tls)
-        tls_poll(c->tls);
+    if (!c->tls)
+        return;
+    tls_poll(c->tls);
+    settle(c);
 }

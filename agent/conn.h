@@ -7,8 +7,16 @@
 #ifndef BREAKEVEN_CONN_H
 #define BREAKEVEN_CONN_H
 
+#include "agent/dark.h"
 #include "agent/flow.h"
 #include "agent/tls.h"
+
+/* What a connection that cannot be read carried since this was said last. */
+struct conn_dark {
+    bool first;        /* of this connection */
+    uint64_t up, down; /* bytes, with TLS records' headers */
+    uint64_t bursts;   /* times that the client said something of a request's size */
+};
 
 struct conn_upper {
     void *arg;
@@ -25,6 +33,12 @@ struct conn_upper {
      */
     void (*end)(void *arg, void *state, const struct flow_info *flow,
                 const struct tls_info *info);
+    /*
+     * Before `end`, and from conn_sweep: a connection in TLS of which no plaintext came
+     * and none will. May be NULL.
+     */
+    void (*dark)(void *arg, const struct flow_info *flow, const struct tls_info *info,
+                 const struct conn_dark *since, int64_t ts_ns);
 };
 
 struct conn_stats {
@@ -32,18 +46,46 @@ struct conn_stats {
     uint64_t dark;       /* TLS of which at least one direction ended dark */
     uint64_t dark_bytes; /* of all */
     uint64_t refused;    /* not metered: no memory */
+    uint64_t too_much;   /* given up: all that waits for secrets is over sealed_total */
+    uint64_t too_late;   /* given up: no secrets within sealed_ns */
+    uint64_t sealed;     /* connections that wait now; their bytes */
+    uint64_t sealed_bytes;
 };
 
-/* Shared by all connections. Zero it, set the first three members, keep it alive. */
+struct conn_link {
+    struct conn_link *prev, *next;
+};
+
+/*
+ * Shared by all connections. Zero it, set the members before stats, keep it alive until
+ * the flows and then conn_release are done.
+ */
 struct conn_env {
     struct secrets *secrets;
     struct tls_options tls;
     struct conn_upper upper;
+    /*
+     * How long, by the packets' time, a connection waits for its secrets, also beyond its
+     * own end; 0: until its end. How many bytes all of them may hold; 0: no limit.
+     */
+    int64_t sealed_ns;
+    size_t sealed_total;
     struct conn_stats stats;
+    struct conn_link sealed, all; /* that wait, the oldest first; all in TLS */
+    uint64_t asked;               /* secrets_version at the last sweep */
 };
 
 /* What to give flow_table_new. */
 struct flow_events conn_events(struct conn_env *env);
+
+/*
+ * Secrets may have come, and time passed to now_ns: hands on what waited for them, gives
+ * up what waited too long, and, with `tell`, says how dark the dark ones are by now.
+ */
+void conn_sweep(struct conn_env *env, int64_t now_ns, bool tell);
+
+/* The last flow has ended: so do the connections that still waited. */
+void conn_release(struct conn_env *env);
 
 /*
  * Secrets may have come: `sink` is one that an open of conn_events has filled. See

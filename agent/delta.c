@@ -198,6 +198,19 @@ enum status delta_add(struct delta *d, const struct usage *u)
     return rollup_add(&e->total, u);
 }
 
+enum status delta_fold(struct delta *d, const struct usage *u)
+{
+    struct rollup_key key;
+    enum status st = rollup_key_of(u, &key);
+    if (st != ST_OK)
+        return st;
+    fold(d, &key);
+    for (size_t i = d->n; i > 0; i--)
+        if (rollup_key_eq(&d->entry[i - 1]->key, &key))
+            return rollup_add(&d->entry[i - 1]->total, u);
+    return ST_FULL;
+}
+
 void delta_each(const struct delta *d, delta_fn *fn, void *arg)
 {
     for (size_t i = 0; i < d->n; i++)

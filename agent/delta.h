@@ -25,6 +25,12 @@ void delta_free(struct delta *d);
 /* Add a call that counts (rollup_counts) and has a time. ST_NOMEM, or ST_BAD without. */
 enum status delta_add(struct delta *d, const struct usage *u);
 
+/*
+ * The same without growing: into an entry of the same series and hour, whatever its
+ * minute (its peaks say less then). ST_FULL: there is none.
+ */
+enum status delta_fold(struct delta *d, const struct usage *u);
+
 /* Every entry, minutes of a series in the order in which they came. */
 typedef void delta_fn(void *arg, const struct rollup_key *key, const struct rollup *r);
 void delta_each(const struct delta *d, delta_fn *fn, void *arg);

@@ -56,7 +56,8 @@ struct http *http_new(const struct http_options *o)
                                   .client = keep(h->client, o->client),
                                   .server = keep(h->server, o->server),
                                   .tls = o->tls,
-                                  .port = o->server_port };
+                                  .port = o->server_port,
+                                  .flow = o->flow };
     h->now_ns = USAGE_NO_TIME;
     o->shared->count[HTTP_connections]++;
     return h;

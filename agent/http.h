@@ -10,7 +10,7 @@
 #ifndef BREAKEVEN_HTTP_H
 #define BREAKEVEN_HTTP_H
 
-#include "agent/extract.h"
+#include "agent/http_notes.h"
 #include "agent/stream.h"
 
 enum http_count {
@@ -47,6 +47,7 @@ struct http_origin {
        set; what of them is new the receiver sums up here, to have it with the verdict. */
     bool part;
     struct usage *delivered;
+    const struct http_notes *notes;
 };
 
 /*
@@ -55,21 +56,29 @@ struct http_origin {
  */
 typedef void http_call_fn(void *arg, const struct usage *u, const struct http_origin *o);
 
-/* What all connections share. Zero it, set the first four members, keep it alive. */
+/* Whose call begins here? Sets rule and label of *notes. Borrows during the call. */
+struct flow_info;
+typedef void http_label_fn(void *arg, const struct flow_info *flow, struct slice target,
+                           const struct extract_header *field, size_t fields,
+                           struct http_notes *notes);
+
+/* What all connections share. Zero it, set the first members, keep it alive. */
 struct http_shared {
     struct extract *extract; /* its record door stays usable between calls into http */
     http_call_fn *emit;
     void *arg;
     struct http_limits limits; /* HTTP_LIMITS */
+    http_label_fn *label;      /* NULL: nobody asks */
     uint64_t count[HTTP_COUNTS];
     size_t in_flight; /* now, of all connections */
 };
 
 struct http_options {
-    struct http_shared *shared;  /* borrowed */
-    struct slice client, server; /* "ip:port" in text; copied */
-    uint16_t server_port;        /* tells a provider where the Host has no port */
-    const char *tls;             /* a constant: "TLSv1.3", …; NULL in clear */
+    struct http_shared *shared;   /* borrowed */
+    struct slice client, server;  /* "ip:port" in text; copied */
+    uint16_t server_port;         /* tells a provider where the Host has no port */
+    const char *tls;              /* a constant: "TLSv1.3", …; NULL in clear */
+    const struct flow_info *flow; /* for `label`; borrowed for the life of the result */
 };
 
 struct http;

@@ -82,6 +82,10 @@ struct http_call *http_call_new(const struct http_conn *conn,
                   r->method, r->target);
     extract_request_headers(s->extract, r->field, r->fields);
     extract_hold(s->extract, before);
+    http_notes_init(&c->notes);
+    http_notes_request(&c->notes, r->field, r->fields);
+    if (s->label)
+        s->label(s->arg, conn->flow, r->target, r->field, r->fields, &c->notes);
     begin_coding(c, STREAM_UP, r->field, r->fields);
     return c;
 }
@@ -99,6 +103,7 @@ void http_call_response(struct http_call *c, uint16_t status,
     struct extract *x = c->conn->shared->extract;
     struct exchange *before = extract_hold(x, c->state);
     extract_response_head(x, status, field, fields);
+    http_notes_response(&c->notes, field, fields);
     extract_hold(x, before);
     if (!c->head)
         begin_coding(c, STREAM_DOWN, field, fields);
@@ -109,7 +114,8 @@ static void part(void *arg, const struct usage *u)
 {
     struct http_call *c = arg;
     struct http_origin o = {
-        c->conn->client, c->conn->server, c->conn->tls, c->stream, true, &c->delivered
+        c->conn->client, c->conn->server, c->conn->tls, c->stream, true,
+        &c->delivered,   &c->notes
     };
     c->conn->shared->emit(c->conn->shared->arg, u, &o);
 }
@@ -207,8 +213,12 @@ static void emit(void *arg, const struct usage *judged)
     struct verdict *v = arg;
     const struct http_call *c = v->call;
     const struct http_conn *conn = c->conn;
-    struct http_origin o = { conn->client, conn->server, conn->tls,
-                             c->stream,    false,        v->delivered };
+    struct http_origin o = { .client = conn->client,
+                             .server = conn->server,
+                             .tls = conn->tls,
+                             .stream = c->stream,
+                             .delivered = v->delivered,
+                             .notes = &c->notes };
     struct usage u = *judged;
     if (u.accounting == ACCOUNTING_CALL &&
         (c->lost || (c->lost_request && u.quality != QUALITY_EXACT)))

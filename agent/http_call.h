@@ -15,6 +15,7 @@ struct http_conn {
     struct slice client, server;
     const char *tls;
     uint16_t port;
+    const struct flow_info *flow;
 };
 
 /* What a request said first; slices live during the call. */
@@ -36,6 +37,7 @@ struct http_call {
     bool head, connect, expect, h2c;
     bool responding; /* the final response has begun */
     uint16_t status;
+    struct http_notes notes;
     int64_t stream;                                       /* of HTTP/2; -1 */
     int64_t first_ns, sent_ns, byte_ns, token_ns, end_ns; /* INT64_MIN: not yet */
     struct usage delivered;                               /* see struct http_origin */

@@ -4,7 +4,9 @@
 #include "agent/dedup.h"
 #include "agent/delta.h"
 #include "agent/lighten.h"
+#include "agent/privilege.h"
 #include "agent/shipper.h"
+#include "agent/source_live.h"
 #include "agent/source_stdin.h"
 #include "agent/source_tail.h"
 
@@ -21,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    SOURCES_MAX = 2,
+    SOURCES_MAX = 3,
     PENDING_MAX = 20000,     /* calls, then commit */
     ENTRIES_MAX = 4096,      /* totals in memory, then commit */
     QUIET_COMMIT_MS = 10000, /* positions of bytes without a call */
@@ -34,7 +36,7 @@ enum {
 };
 
 struct counts {
-    uint64_t calls, repeats, not_billed, no_time, ahead, no_memory;
+    uint64_t calls, repeats, not_billed, no_time, ahead, no_memory, spool_full;
 };
 
 struct pipeline {
@@ -107,7 +109,12 @@ static void on_call(void *arg, const struct usage *seen)
         return;
     }
     p->count.calls += u.agg_n;
-    if (delta_add(p->delta, &u) != ST_OK) {
+    /* A source that cannot wait goes on: in memory, and no longer by the minute. */
+    bool full = p->retry_ms && delta_stats(p->delta).entries >= ENTRIES_MAX;
+    enum status st = full ? delta_fold(p->delta, &u) : delta_add(p->delta, &u);
+    if (st == ST_FULL) {
+        p->count.spool_full += u.agg_n;
+    } else if (st != ST_OK) {
         p->count.no_memory++;
         log_error(p->log, "out of memory: a call is missing in the totals");
     }
@@ -182,10 +189,16 @@ static int64_t commit_due_ms(const struct pipeline *p)
 
 /* --- the loop --- */
 
+/* While the spool is full logs wait; packets do not. */
+static bool reads(const struct pipeline *p, size_t i)
+{
+    return !p->source_over[i] && (!p->retry_ms || source_live(p->source[i]));
+}
+
 static void step_sources(struct pipeline *p)
 {
     for (size_t i = 0; i < p->sources; i++) {
-        if (p->source_over[i] || p->retry_ms)
+        if (!reads(p, i))
             continue;
         enum status st = source_step(p->source[i], p->now);
         p->source_more[i] = st == ST_MORE;
@@ -212,8 +225,8 @@ static int64_t next_wake_ms(const struct pipeline *p)
     int64_t at = earlier(commit_due_ms(p), p->prune_ms);
     if (p->shipper)
         at = earlier(at, shipper_wake_ms(p->shipper));
-    for (size_t i = 0; i < p->sources && !p->retry_ms; i++) {
-        if (!p->source_over[i])
+    for (size_t i = 0; i < p->sources; i++) {
+        if (reads(p, i))
             at = p->source_more[i] ? 0 : earlier(at, source_wake_ms(p->source[i]));
     }
     return at;
@@ -227,7 +240,7 @@ static void wait_for_work(struct pipeline *p, int signal_fd, int64_t until_ms)
     if (p->shipper)
         poll_on[n++] = (struct pollfd){ .fd = shipper_fd(p->shipper), .events = POLLIN };
     for (size_t i = 0; i < p->sources; i++) {
-        if (!p->source_over[i] && !p->retry_ms)
+        if (reads(p, i))
             poll_on[n++] =
                 (struct pollfd){ .fd = source_fd(p->source[i]), .events = POLLIN };
     }
@@ -318,6 +331,8 @@ enum status pipeline_run(struct pipeline *p, int signal_fd)
             wait_for_work(p, signal_fd, next_wake_ms(p));
         take_signals(p, signal_fd);
     }
+    for (size_t i = 0; i < p->sources; i++)
+        source_finish(p->source[i]);
     enum status st = commit(p);
     say_end(p);
     if (st != ST_OK)
@@ -363,6 +378,9 @@ void pipeline_health(void *arg, struct buf *json)
     put_count(&o, "spool_waiting", s.waiting);
     put_count(&o, "series", d.series);
     put_count(&o, "series_folded", d.folded);
+    for (size_t i = 0; i < p->sources; i++)
+        if (p->source[i]->ops->more_health)
+            p->source[i]->ops->more_health(p->source[i], &o);
     json_key(&o, "drops");
     json_open(&o, '{');
     put_count(&o, "line_too_long", h.too_long);
@@ -375,6 +393,10 @@ void pipeline_health(void *arg, struct buf *json)
     put_count(&o, "unread_gone_bytes", h.unread_gone);
     put_count(&o, "no_memory", p->count.no_memory);
     put_count(&o, "rows_refused", s.refused + s.refused_pruned);
+    put_count(&o, "spool_full_calls", p->count.spool_full);
+    for (size_t i = 0; i < p->sources; i++)
+        if (p->source[i]->ops->more_drops)
+            p->source[i]->ops->more_drops(p->source[i], &o);
     json_close(&o, '}');
     json_close(&o, '}');
 }
@@ -412,13 +434,31 @@ static enum status open_spool(struct pipeline *p, bool replace)
     return st == ST_OK ? spool_load_dedup(p->spool, load_dedup, p) : st;
 }
 
+/* First of all, as it needs a privilege; which is given up before anything else. */
+static enum status open_capture(struct pipeline *p)
+{
+    struct buf why = { 0 };
+    if (!p->c->capture.line)
+        return ST_OK;
+    if (p->once) {
+        log_warn(p->log, "--once reads what stands there: no capture");
+        return ST_OK;
+    }
+    enum status st = source_live_open(p->c, &p->env, &p->source[p->sources]);
+    if (st != ST_OK)
+        return st;
+    p->sources++;
+    st = privilege_drop(p->c->capture.user, &why);
+    if (st != ST_OK)
+        log_error(p->log, "%s", buf_cstr(&why));
+    else if (privilege_net_raw())
+        log_warn(p->log, "capture.user is root: every privilege is kept");
+    buf_release(&why);
+    return st;
+}
+
 static enum status open_sources(struct pipeline *p)
 {
-    p->env = (struct source_env){ .extract = p->extract,
-                                  .emit = on_call,
-                                  .emit_arg = p,
-                                  .log = p->log,
-                                  .once = p->once };
     const struct config_logs *input = NULL;
     size_t patterns = 0;
     for (size_t i = 0; i < p->c->logs.n; i++) {
@@ -481,7 +521,14 @@ enum status pipeline_new(const struct config *c, const char *token, bool once,
     p->extract = extract_new();
     p->dedup = dedup_new((size_t)c->limits.remembered);
     p->delta = delta_new((size_t)c->limits.series, seed);
+    p->env = (struct source_env){ .extract = p->extract,
+                                  .emit = on_call,
+                                  .emit_arg = p,
+                                  .log = p->log,
+                                  .once = p->once };
     enum status st = p->extract && p->dedup && p->delta ? ST_OK : ST_NOMEM;
+    if (st == ST_OK)
+        st = open_capture(p);
     if (st == ST_OK)
         st = open_spool(p, replace_spool);
     if (st == ST_OK)

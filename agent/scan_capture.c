@@ -3,67 +3,28 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
-#include "agent/conn.h"
 #include "agent/keylog.h"
+#include "agent/traffic.h"
 #include "common/json.h"
 
 struct scan_capture {
-    struct capture *capture;
-    struct http_shared http;
-    struct conn_env conn;
+    struct traffic *traffic;
     uint64_t files;
 };
-
-enum { SECRETS = 65536 }; /* connections whose secrets are kept */
-
-/* --- connections ----------------------------------------------------------------------
- */
-
-static void *open_http(void *arg, const struct flow_info *flow, const char *tls,
-                       struct stream_sink *sink)
-{
-    struct scan_capture *c = arg;
-    char client[ENDPOINT_TEXT], server[ENDPOINT_TEXT];
-    struct http_options o = { .shared = &c->http,
-                              .client = slice_str(endpoint_text(&flow->client, client)),
-                              .server = slice_str(endpoint_text(&flow->server, server)),
-                              .server_port = flow->server.port,
-                              .tls = tls };
-    struct http *h = http_new(&o);
-    if (h)
-        http_sink(h, sink);
-    return h;
-}
-
-static void end_http(void *arg, void *state, const struct flow_info *flow,
-                     const struct tls_info *info)
-{
-    (void)arg, (void)flow, (void)info;
-    http_free(state);
-}
 
 struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, void *arg)
 {
     struct scan_capture *c = calloc(1, sizeof *c);
+    struct traffic_options o = traffic_defaults();
     if (!c)
         return NULL;
-    struct flow_limits limits = flow_limits_default();
-    uint64_t seed = 0;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
-        seed = (uint64_t)time(NULL); /* early at boot: better than none */
-    c->conn.secrets = secrets_new(SECRETS, seed);
-    c->conn.upper = (struct conn_upper){ c, open_http, end_http };
-    struct flow_events events = conn_events(&c->conn);
-    c->http = (struct http_shared){
-        .extract = x, .emit = emit, .arg = arg, .limits = HTTP_LIMITS
-    };
-    c->capture = c->conn.secrets ? capture_new(&limits, &events, NULL) : NULL;
-    if (c->capture)
+    o.extract = x;
+    o.emit = emit;
+    o.arg = arg;
+    c->traffic = traffic_new(&o);
+    if (c->traffic)
         return c;
-    secrets_free(c->conn.secrets);
     free(c);
     return NULL;
 }
@@ -72,15 +33,14 @@ void scan_capture_free(struct scan_capture *c)
 {
     if (!c)
         return;
-    capture_free(c->capture);
-    secrets_free(c->conn.secrets);
+    traffic_free(c->traffic);
     free(c);
 }
 
 enum status scan_capture_keylog(struct scan_capture *c, const char *path, struct buf *why)
 {
     struct keylog k;
-    keylog_init(&k, c->conn.secrets);
+    keylog_init(&k, c->traffic->conn.secrets);
     enum status st = keylog_load(&k, path);
     if (st != ST_OK) {
         buf_addf(why, "%s: %s", path, strerror(errno));
@@ -97,12 +57,12 @@ enum status scan_capture_read(struct scan_capture *c, struct slice first,
                               struct unpack *u, struct buf *why)
 {
     c->files++;
-    return capture_read(c->capture, first, u, why);
+    return capture_read(c->traffic->capture, first, u, why);
 }
 
 bool scan_capture_torn(const struct scan_capture *c)
 {
-    return capture_stats(c->capture)->torn;
+    return capture_stats(c->traffic->capture)->torn;
 }
 
 /* --- what was counted -----------------------------------------------------------------
@@ -118,16 +78,17 @@ enum { COUNTS = 24 };
 
 static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
 {
-    const struct capture_stats *cs = capture_stats(c->capture);
-    const struct fragment_stats *gs = capture_fragments(c->capture);
-    const struct flow_stats *fs = flow_table_stats(capture_flows(c->capture));
-    const struct reassembly_stats *rs = flow_table_reassembly(capture_flows(c->capture));
-    const uint64_t *http = c->http.count;
+    const struct traffic *t = c->traffic;
+    const struct capture_stats *cs = capture_stats(t->capture);
+    const struct fragment_stats *gs = capture_fragments(t->capture);
+    const struct flow_stats *fs = flow_table_stats(capture_flows(t->capture));
+    const struct reassembly_stats *rs = flow_table_reassembly(capture_flows(t->capture));
+    const uint64_t *http = t->http.count;
     const struct count all[COUNTS] = {
         { "packets", "packets", cs->packets, false },
         { "bytes", "bytes", cs->bytes, false },
         { "flows", "connections", fs->flows, false },
-        { "tls", "in TLS", c->conn.stats.tls, false },
+        { "tls", "in TLS", t->conn.stats.tls, false },
         { "exchanges", "HTTP exchanges", http[HTTP_exchanges], false },
         { "not_tcp", "packets of other protocols", cs->kinds[PACKET_OTHER], true },
         { "cut_headers", "packets without whole headers", cs->kinds[PACKET_CUT], true },
@@ -143,11 +104,11 @@ static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
         { "evicted", "connections ended for want of room", fs->ended[FLOW_EVICTED],
           true },
         { "no_memory", "segments and pieces for lack of memory",
-          cs->unstored + fs->unwanted + c->conn.stats.refused, true },
+          cs->unstored + fs->unwanted + t->conn.stats.refused, true },
         { "joined", "directions joined in the middle", rs->joined, true },
-        { "tls_dark", "TLS connections without fitting secrets", c->conn.stats.dark,
+        { "tls_dark", "TLS connections without fitting secrets", t->conn.stats.dark,
           true },
-        { "tls_dark_bytes", "bytes of TLS in the dark", c->conn.stats.dark_bytes, true },
+        { "tls_dark_bytes", "bytes of TLS in the dark", t->conn.stats.dark_bytes, true },
         { "spoiled", "exchanges with lost bytes", http[HTTP_spoiled], true },
         { "unmatched", "replies without their request", http[HTTP_unmatched], true },
         { "over_limit", "exchanges over a limit", http[HTTP_over_limit], true },
@@ -185,6 +146,7 @@ void scan_capture_notes(const struct scan_capture *c, struct buf *out)
         return;
     line("Captured", at, n, false, out);
     line("Not read", at, n, true, out);
+    dark_hosts_table(&c->traffic->dark, out);
 }
 
 void scan_capture_json(const struct scan_capture *c, struct buf *out)
@@ -197,5 +159,7 @@ void scan_capture_json(const struct scan_capture *c, struct buf *out)
         json_key(&o, at[i].name);
         json_u64(&o, at[i].n);
     }
+    json_key(&o, "dark");
+    dark_hosts_json(&c->traffic->dark, &o);
     json_close(&o, '}');
 }

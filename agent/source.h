@@ -35,9 +35,11 @@ struct source_health {
 };
 
 struct source;
+struct json_out;
 
 struct source_ops {
     const char *name;
+    bool live; /* cannot wait: stepped also while the spool is full */
     int (*fd)(const struct source *s);
     int64_t (*wake_ms)(const struct source *s);
     enum status (*step)(struct source *s, struct source_time now);
@@ -46,6 +48,10 @@ struct source_ops {
     void (*save)(struct source *s, struct spool *spool);
     void (*saved)(struct source *s);
     void (*health)(const struct source *s, struct source_health *sum);
+    void (*finish)(struct source *s); /* NULL: nothing to do */
+    /* Members of its own in the health object and in its `drops`; NULL: none. */
+    void (*more_health)(struct source *s, struct json_out *o);
+    void (*more_drops)(struct source *s, struct json_out *o);
     void (*close)(struct source *s);
 };
 
@@ -77,7 +83,7 @@ static inline int64_t source_wake_ms(const struct source *s)
 /*
  * Take in a bounded amount and emit its calls. ST_MORE: more is waiting, step again;
  * ST_OK: nothing until fd or wake_ms; ST_END: over for good. Not called while the spool
- * is full.
+ * is full, unless the source is live.
  */
 static inline enum status source_step(struct source *s, struct source_time now)
 {
@@ -108,9 +114,22 @@ static inline void source_saved(struct source *s)
     s->ops->saved(s);
 }
 
+/* Its packets are gone if nobody takes them: not a log that waits. */
+static inline bool source_live(const struct source *s)
+{
+    return s->ops->live;
+}
+
 static inline void source_health(const struct source *s, struct source_health *sum)
 {
     s->ops->health(s, sum);
+}
+
+/* The last commit is about to come: emit what is known of calls under way. */
+static inline void source_finish(struct source *s)
+{
+    if (s->ops->finish)
+        s->ops->finish(s);
 }
 
 static inline void source_close(struct source *s)

@@ -1,33 +1,16 @@
-/*
- * Capture files through libpcap: see source_capture.h. The library is loaded when the
- * first capture is read: it brings D-Bus and more with it, which would make an agent that
- * only follows logs three times as large.
- */
+/* Capture files through libpcap: see source_capture.h. */
 #include "agent/source_capture.h"
 
-#include <dlfcn.h>
-#include <pcap/pcap.h>
+#include "agent/pcap_library.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 enum { BLOCK = 128 << 10 };
 
-/* What is used of libpcap. */
-struct library {
-    void *handle;
-    __typeof__(&pcap_fopen_offline_with_tstamp_precision) open;
-    __typeof__(&pcap_next_ex) next;
-    __typeof__(&pcap_datalink) datalink;
-    __typeof__(&pcap_compile) compile;
-    __typeof__(&pcap_setfilter) setfilter;
-    __typeof__(&pcap_freecode) freecode;
-    __typeof__(&pcap_geterr) geterr;
-    __typeof__(&pcap_close) close;
-};
-
 struct capture {
-    struct library pcap;
+    struct pcap_library pcap;
     struct flow_table *flows;
     struct fragments *fragments;
     const char *filter;
@@ -58,8 +41,7 @@ void capture_free(struct capture *c)
         return;
     flow_table_free(c->flows);
     fragments_free(c->fragments);
-    if (c->pcap.handle)
-        dlclose(c->pcap.handle);
+    pcap_library_unload(&c->pcap);
     free(c);
 }
 
@@ -78,36 +60,14 @@ const struct flow_table *capture_flows(const struct capture *c)
     return c->flows;
 }
 
-/* Idempotent. False: no libpcap here. */
-static bool load_library(struct library *l)
+void capture_expire(struct capture *c, int64_t now_ns)
 {
-    const struct {
-        const char *name;
-        void *to;
-    } calls[] = {
-        { "pcap_fopen_offline_with_tstamp_precision", &l->open },
-        { "pcap_next_ex", &l->next },
-        { "pcap_datalink", &l->datalink },
-        { "pcap_compile", &l->compile },
-        { "pcap_setfilter", &l->setfilter },
-        { "pcap_freecode", &l->freecode },
-        { "pcap_geterr", &l->geterr },
-        { "pcap_close", &l->close },
-    };
-    if (l->handle)
-        return true;
-    l->handle = dlopen("libpcap.so.0.8", RTLD_NOW | RTLD_LOCAL); /* Debian's name */
-    if (!l->handle)
-        l->handle = dlopen("libpcap.so.1", RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; l->handle && i < sizeof calls / sizeof *calls; i++) {
-        void *call = dlsym(l->handle, calls[i].name);
-        memcpy(calls[i].to, &call, sizeof call);
-        if (!call) {
-            dlclose(l->handle);
-            l->handle = NULL;
-        }
-    }
-    return l->handle != NULL;
+    flow_table_expire(c->flows, now_ns);
+}
+
+void capture_finish(struct capture *c)
+{
+    flow_table_finish(c->flows);
 }
 
 bool capture_is(struct slice first)
@@ -159,28 +119,20 @@ static FILE *feed_open(struct feed *f)
 /* --- packets --------------------------------------------------------------------------
  */
 
-static int64_t nanoseconds(const struct timeval *ts) /* tv_usec holds nanoseconds */
-{
-    const int64_t latest = INT64_C(1) << 33; /* in the year 2242; a damaged file */
-    int64_t s = ts->tv_sec < 0 ? 0 : ts->tv_sec > latest ? latest : ts->tv_sec;
-    int64_t ns = ts->tv_usec < 0 || ts->tv_usec > 999999999 ? 0 : ts->tv_usec;
-    return s * 1000000000 + ns;
-}
-
-static void take_packet(struct capture *c, enum packet_link link,
-                        const struct pcap_pkthdr *h, const unsigned char *bytes)
+void capture_packet(struct capture *c, enum packet_link link, struct slice frame,
+                    size_t wire_bytes, int64_t ts_ns)
 {
     struct packet p;
-    enum packet_kind kind = packet_parse(link, slice_of(bytes, h->caplen), h->len, &p);
+    enum packet_kind kind = packet_parse(link, frame, wire_bytes, &p);
     c->stats.packets++;
-    c->stats.bytes += h->caplen;
+    c->stats.bytes += frame.n;
     c->stats.kinds[kind]++;
     if (kind == PACKET_FRAGMENT && !fragments_add(c->fragments, &p, &kind))
         return;
     if (kind != PACKET_TCP)
         return;
     c->stats.cut += p.missing != 0;
-    if (flow_table_feed(c->flows, &p, nanoseconds(&h->ts)) != ST_OK)
+    if (flow_table_feed(c->flows, &p, ts_ns) != ST_OK)
         c->stats.unstored++;
 }
 
@@ -204,8 +156,9 @@ static enum status read_packets(struct capture *c, pcap_t *pcap, enum packet_lin
     struct pcap_pkthdr *h;
     const unsigned char *bytes;
     int rc;
-    while ((rc = c->pcap.next(pcap, &h, &bytes)) == 1)
-        take_packet(c, link, h, bytes);
+    while ((rc = c->pcap.next_ex(pcap, &h, &bytes)) == 1)
+        capture_packet(c, link, slice_of(bytes, h->caplen), h->len,
+                       pcap_nanoseconds(&h->ts));
     if (feed->st != ST_OK && feed->st != ST_END) {
         buf_adds(why, unpack_why(feed->unpack));
         return feed->st;
@@ -229,13 +182,14 @@ enum status capture_read(struct capture *c, struct slice first, struct unpack *u
     enum status st;
     pcap_t *pcap = NULL;
     c->stats.torn = false;
-    if (!load_library(&c->pcap)) {
+    if (!pcap_library_load(&c->pcap)) {
         buf_adds(why, "captures need libpcap, which is not installed (libpcap0.8)");
         return ST_NOT_FOUND;
     }
     FILE *file = feed_open(&feed);
     if (file)
-        pcap = c->pcap.open(file, PCAP_TSTAMP_PRECISION_NANO, message);
+        pcap = c->pcap.fopen_offline_with_tstamp_precision(
+            file, PCAP_TSTAMP_PRECISION_NANO, message);
     if (!pcap) {
         if (file)
             fclose(file);

@@ -1,8 +1,8 @@
 /*
- * Captured traffic as libpcap reads it: pcap and pcapng files, every packet through
- * packet, fragment and flow to the sinks of the layer above. Shell: the only file that
- * knows libpcap. Refuses: link types that packet does not know, files of several link
- * types.
+ * Captured traffic on its way from frames to connections: every packet through packet,
+ * fragment and flow to the sinks of the layer above. The frames come from pcap and pcapng
+ * files, read here through libpcap, or from an interface (live.h, capture_packet). Shell.
+ * Refuses: link types that packet does not know, files of several link types.
  */
 #ifndef BREAKEVEN_SOURCE_CAPTURE_H
 #define BREAKEVEN_SOURCE_CAPTURE_H
@@ -39,6 +39,16 @@ bool capture_is(struct slice first);
  */
 enum status capture_read(struct capture *c, struct slice first, struct unpack *u,
                          struct buf *why);
+
+/*
+ * One captured frame of which `wire_bytes` (>= frame.n) were on the wire, at ts_ns. What
+ * an interface feeds; capture_read does it for each packet of a file.
+ */
+void capture_packet(struct capture *c, enum packet_link link, struct slice frame,
+                    size_t wire_bytes, int64_t ts_ns);
+/* Let time pass without a packet (flow_table_expire); the end (flow_table_finish). */
+void capture_expire(struct capture *c, int64_t now_ns);
+void capture_finish(struct capture *c);
 
 const struct capture_stats *capture_stats(const struct capture *c);
 const struct fragment_stats *capture_fragments(const struct capture *c);

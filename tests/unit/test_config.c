@@ -84,6 +84,27 @@ static void test_all_keys(void **state)
     buf_release(&why);
 }
 
+static void test_capture(void **state)
+{
+    struct arena a;
+    struct config c;
+    struct buf why = { 0 };
+    (void)state;
+    assert_int_equal(parse("capture:\n  interface: any\n", &a, &c, &why), ST_OK);
+    assert_true(c.capture.line > 0);
+    assert_int_equal(c.capture.ring_bytes, 2 << 20);
+    assert_int_equal(c.capture.snap_bytes, 262144);
+    assert_int_equal(c.capture.silence_ms, 60000);
+    assert_true(c.capture.dark_calls);
+    assert_int_equal(c.capture.limits.connections, 10000);
+    assert_int_equal(c.capture.limits.sealed_bytes, 65536);
+    arena_release(&a);
+    assert_int_equal(parse("logs:\n  - path: /x\n", &a, &c, &why), ST_OK);
+    assert_int_equal(c.capture.line, 0); /* no such section, no capture */
+    arena_release(&a);
+    buf_release(&why);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -110,6 +131,17 @@ static void test_refused(void **state)
           "not both" },
         { "logs:\n  - path: /x\nlimits:\n  spool: 10\n", "agent.yaml:4" },
         { "logs:\n  - path: /x\ncommit_interval: 5h\n", "agent.yaml:3" },
+        { "capture:\n  ports: 443\n", "interface" },
+        { "capture:\n  interface: a-name-that-is-too-long\n", "agent.yaml:2: capture" },
+        { "capture:\n  interface: lo\n  ports: [http]\n", "neither a port" },
+        { "capture:\n  interface: lo\n  hosts: api.x.com\n", "names are not followed" },
+        { "capture:\n  interface: lo\n  ring: 1\n", "agent.yaml:3" },
+        { "capture:\n  interface: lo\n  apps:\n    - app: x\n", "a row needs" },
+        { "capture:\n  interface: lo\n  apps:\n    - path: /x\n", "app is missing" },
+        { "capture:\n  interface: lo\n  apps:\n    - header: Authorization\n",
+          "holds a key" },
+        { "capture:\n  interface: lo\n  apps:\n    - owner: no-such-user\n      app: x\n",
+          "no such user" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -169,9 +201,8 @@ static void test_token_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_all_keys),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_defaults),   cmocka_unit_test(test_all_keys),
+        cmocka_unit_test(test_capture),    cmocka_unit_test(test_refused),
         cmocka_unit_test(test_token_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,7 +68,8 @@ static void setting_open(struct setting *s)
 {
     memset(s, 0, sizeof *s);
     s->env.secrets = secrets_new(4, 1);
-    s->env.upper = (struct conn_upper){ &s->above, on_open, on_end };
+    s->env.upper =
+        (struct conn_upper){ .arg = &s->above, .open = on_open, .end = on_end };
     s->events = conn_events(&s->env);
     struct flow_info flow = { .client.port = 1234, .server.port = 443 };
     assert_true(s->events.open(s->events.arg, &flow, &s->sink));
@@ -160,11 +161,81 @@ static void test_tls(void **state)
     world_close(&w);
 }
 
+static void on_dark(void *arg, const struct flow_info *flow, const struct tls_info *info,
+                    const struct conn_dark *since, int64_t ts_ns)
+{
+    struct above *a = arg;
+    (void)flow, (void)ts_ns;
+    assert_string_equal(info->sni, "api.example.com");
+    buf_addf(&a->log, "dark%s %d %d>%d|", since->first ? "" : " more", (int)since->bursts,
+             since->up > 0, since->down > 0);
+}
+
+/*
+ * Live: secrets come when the connection is over already, in time or too late; what waits
+ * is bounded; how dark it is is said before the end.
+ */
+static void test_sealed(void **state)
+{
+    (void)state;
+    enum { IN_TIME, TOO_LATE, TOO_MUCH, OPEN_STILL, WAYS };
+    static const struct tls_case c = { "1.3", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256",
+                                       .rsa = false };
+    static const char *const want[WAYS] = {
+        [IN_TIME] = "open TLSv1.3|>abcde<ABCDE>close<reset|end",
+        [TOO_LATE] = "dark 0 1>1||end unopened",
+        [TOO_MUCH] = "dark 0 1>1||end unopened",
+        [OPEN_STILL] = "dark 0 1>1||end unopened",
+    };
+    struct tls_world w;
+    world_open(&w, &c);
+    world_connect(&w);
+    world_say(&w, STREAM_UP, 5, 'a');
+    world_say(&w, STREAM_DOWN, 5, 'A');
+    world_disconnect(&w);
+    for (int way = 0; way < WAYS; way++) {
+        struct setting s;
+        struct keylog k;
+        setting_open(&s);
+        s.env.upper.dark = on_dark;
+        s.env.sealed_ns = 1000;
+        s.env.sealed_total = way == TOO_MUCH ? 1 : 0;
+        s.env.tls.held_bytes = way == OPEN_STILL ? 1 : 0;
+        keylog_init(&k, s.env.secrets);
+        for (size_t i = 0; i < w.parts; i++)
+            s.sink.data(s.sink.arg, w.part[i].d, 100 + (int64_t)i,
+                        slice_of(w.wire.p + w.part[i].at, w.part[i].n));
+        if (way == OPEN_STILL) {
+            conn_sweep(&s.env, 500, true);
+            conn_sweep(&s.env, 600, true); /* nothing new: nothing said */
+            assert_string_equal(buf_cstr(&s.above.log), "dark 0 1>1|");
+        }
+        setting_end(&s);
+        conn_sweep(&s.env, 1000, false);
+        assert_int_equal(s.env.stats.sealed, way <= TOO_LATE);
+        assert_true((s.env.stats.sealed_bytes > 0) == (way <= TOO_LATE));
+        if (way == TOO_LATE)
+            conn_sweep(&s.env, 5000, false);
+        keylog_feed(&k, buf_slice(&w.keys));
+        keylog_finish(&k);
+        conn_sweep(&s.env, 1050, false);
+        assert_string_equal(buf_cstr(&s.above.log), want[way]);
+        assert_int_equal(s.env.stats.sealed, 0);
+        assert_int_equal(s.env.stats.sealed_bytes, 0);
+        assert_int_equal(s.env.stats.too_late, way == TOO_LATE);
+        assert_true((s.env.stats.too_much > 0) == (way == TOO_MUCH));
+        conn_release(&s.env);
+        setting_release(&s);
+    }
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clear),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

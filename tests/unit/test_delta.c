@@ -124,13 +124,33 @@ static void test_many(void **state)
     delta_free(d);
 }
 
+/* While the spool is full: into what is there, or not at all. */
+static void test_fold(void **state)
+{
+    struct delta *d = delta_new(100, 1);
+    struct usage u = call("a", START, 10);
+    (void)state;
+    assert_int_equal(delta_fold(d, &u), ST_FULL);
+    assert_int_equal(delta_add(d, &u), ST_OK);
+    u.ts_ns += 7 * 60 * SECOND; /* another minute of the same hour */
+    assert_int_equal(delta_fold(d, &u), ST_OK);
+    assert_int_equal(sum(d).rows, 1);
+    assert_int_equal(sum(d).calls, 2);
+    assert_int_equal(sum(d).input, 20);
+    u.ts_ns += 3600 * SECOND;
+    assert_int_equal(delta_fold(d, &u), ST_FULL);
+    u = call("b", START, 10);
+    assert_int_equal(delta_fold(d, &u), ST_FULL);
+    assert_int_equal(sum(d).calls, 2);
+    delta_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_minutes),
-        cmocka_unit_test(test_no_time),
-        cmocka_unit_test(test_cap),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_minutes), cmocka_unit_test(test_no_time),
+        cmocka_unit_test(test_cap),     cmocka_unit_test(test_many),
+        cmocka_unit_test(test_fold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
