@@ -7,13 +7,13 @@
 
 #include "agent/estimate.h"
 #include "agent/extract.h"
+#include "agent/guess.h"
 #include "agent/provider.h"
 #include "agent/raw.h"
 #include "common/arena.h"
 #include "common/instant.h"
 
 enum {
-    ENGINE_GUESSES = 512,   /* a line has some thirty keys: few of them collide */
     ENGINE_SPELLINGS = 8,   /* of providers, remembered */
     ENGINE_FRAMES = 4096,   /* most objects of a record that are calls */
     ENGINE_DEPTH = 64,      /* deeper objects of a record are passed over */
@@ -45,8 +45,8 @@ struct extract {
         char text[32];
         size_t n;
     } spelling[ENGINE_SPELLINGS];
-    struct instant_memo minute;             /* of the record before */
-    struct raw_guess guess[ENGINE_GUESSES]; /* by number and predecessor of a key */
+    struct instant_memo minute; /* of the record before */
+    struct guesses guesses;     /* of the records before */
 };
 
 /* Surface, accounting and outcome of a body whose request is unknown, from its shape. */

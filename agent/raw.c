@@ -116,15 +116,6 @@ const struct raw_key *raw_find(const struct raw_table *t, enum raw_context conte
     return k ? k : &others[context];
 }
 
-void raw_learn(const struct raw_table *t, struct raw_guess *g, enum raw_context context,
-               struct slice name)
-{
-    g->words = raw_words_of(name, name.n);
-    g->key = raw_find(t, context, name, name.n);
-    g->n = name.n;
-    g->context = context;
-}
-
 const struct raw_key *raw_element(enum raw_context context)
 {
     switch (context) {
@@ -148,13 +139,6 @@ void raw_reset(struct raw *r)
     r->passes = 0;
     r->modality = 0;
     r->modality_tokens = 0;
-}
-
-/* A relay's zero between running totals does not undo a number (usage-formats 4.13). */
-static void put(struct raw *r, unsigned slot, uint64_t v)
-{
-    if (v || !raw_has(r, slot))
-        raw_set(r, slot, v);
 }
 
 static void put_status(struct raw *r, const struct raw_key *k, enum json_type type,
@@ -220,7 +204,7 @@ static void put_number(struct raw *r, const struct raw_key *k, uint64_t v)
     switch ((enum raw_action)k->action) {
     case A_COUNTER:
         r->flags |= F_FLAT;
-        put(r, k->arg, v);
+        raw_put(r, k->arg, v);
         break;
     case A_ADD:
         raw_set(r, k->arg, raw_get(r, k->arg) + v);
@@ -235,7 +219,7 @@ static void put_number(struct raw *r, const struct raw_key *k, uint64_t v)
         r->modality_tokens = v;
         break;
     default:
-        put(r, k->arg, v);
+        raw_put(r, k->arg, v);
     }
 }
 

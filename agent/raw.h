@@ -224,6 +224,13 @@ static inline void raw_str_set(struct raw *r, enum raw_str s, struct slice v)
     r->have_str |= (uint32_t)1 << s;
 }
 
+/* A relay's zero between running totals does not undo a number (usage-formats 4.13). */
+static inline void raw_put(struct raw *r, enum raw_num n, uint64_t v)
+{
+    if (v || !raw_has(r, n))
+        raw_set(r, n, v);
+}
+
 /* Nothing said yet. Cheap: only the marks are cleared. */
 void raw_reset(struct raw *r);
 
@@ -297,14 +304,6 @@ void raw_table_init(struct raw_table *t);
 const struct raw_key *raw_find(const struct raw_table *t, enum raw_context context,
                                struct slice name, size_t room);
 
-/* What stood at the same place of the document before. */
-struct raw_guess {
-    struct raw_words words;
-    const struct raw_key *key;
-    size_t n;
-    enum raw_context context;
-};
-
 /*
  * The first 16 bytes of a name as two words, padded with zeros; `room` bytes can be read.
  * Without a branch on the length, which no predictor would guess.
@@ -341,21 +340,6 @@ static inline struct raw_words raw_words_of(struct slice name, size_t room)
     return (struct raw_words){ w[0] & mask[n][0], w[1] & mask[n][1] };
 }
 
-/* True if the guessed name and its closing quote stand at p, `room` bytes readable. */
-static inline bool raw_guessed(const struct raw_guess *g, enum raw_context context,
-                               const char *p, size_t room)
-{
-    if (!g->key || g->context != context || room < 17 || room <= g->n || p[g->n] != '"')
-        return false;
-    struct raw_words w = raw_words_of(slice_of(p, g->n), room);
-    return g->words.head == w.head && g->words.tail == w.tail &&
-           (g->n <= 16 || (g->key->n == g->n && !memcmp(g->key->name, p, g->n)));
-}
-
-/* Guess `name` the next time. */
-void raw_learn(const struct raw_table *t, struct raw_guess *g, enum raw_context context,
-               struct slice name);
-
 /* The row that an unnamed value gets: an element of an array of `context`. */
 const struct raw_key *raw_element(enum raw_context context);
 
@@ -366,6 +350,20 @@ const struct raw_key *raw_element(enum raw_context context);
  */
 bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
                 struct slice text);
+
+/* The same for text that is not empty and a row of A_STR or A_TIME. */
+static inline void raw_name(struct raw *r, const struct raw_key *k, struct slice text)
+{
+    r->flags |= k->see;
+    raw_str_set(r, k->arg, text);
+}
+
+/* The same for a count and a row of A_NUM. */
+static inline void raw_count(struct raw *r, const struct raw_key *k, uint64_t v)
+{
+    r->flags |= k->see;
+    raw_put(r, k->arg, v);
+}
 
 /*
  * The same for an integer below 2^40 that has been read already. False, and nothing done,

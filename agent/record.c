@@ -7,68 +7,24 @@
  * This walk and the incremental one (walk.c) share the table of keys; it exists because a
  * whole text can be read several times faster than a stream of pieces.
  */
+#include "agent/bytes.h"
 #include "agent/engine.h"
 #include "agent/normalise.h"
 
 #include <stdlib.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 struct text {
     struct extract *x;
-    const char *p, *end;
-    const char *why;            /* set when the text is not JSON */
-    int frame;                  /* the object at hand */
-    unsigned level;             /* of JSON inside strings */
-    unsigned keys;              /* read so far */
-    const struct raw_key *last; /* of them */
+    const char *p, *first, *end;
+    const char *why;   /* set when the text is not JSON */
+    struct raw *raw;   /* of the object at hand, NULL outside of all */
+    int frame;         /* the same by number, -1 */
+    unsigned level;    /* of JSON inside strings */
+    struct guess *set; /* what may follow here */
 };
 
 /* --- bytes ----------------------------------------------------------------------------
  */
-
-/* First '"' or '\\' at or after p. */
-static inline const char *quote_stop(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    for (; end - p >= 32; p += 32) { /* most strings end in the first round */
-        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 16));
-        a = _mm_or_si128(_mm_cmpeq_epi8(a, quote), _mm_cmpeq_epi8(a, slash));
-        b = _mm_or_si128(_mm_cmpeq_epi8(b, quote), _mm_cmpeq_epi8(b, slash));
-        unsigned mask = (unsigned)_mm_movemask_epi8(a) | (unsigned)_mm_movemask_epi8(b)
-                                                             << 16;
-        if (mask)
-            return p + __builtin_ctz(mask);
-    }
-#endif
-    while (p < end && *p != '"' && *p != '\\')
-        p++;
-    return p;
-}
-
-/* First quote or bracket at or after p: what a passed-over value turns on. */
-static const char *bracket_stop(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    /* '[' and '{', ']' and '}' differ in one bit */
-    const __m128i quote = _mm_set1_epi8('"'), open = _mm_set1_epi8('{'),
-                  shut = _mm_set1_epi8('}'), bit = _mm_set1_epi8(0x20);
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i up = _mm_or_si128(v, bit);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(up, open), _mm_cmpeq_epi8(up, shut));
-        int mask = _mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, quote)));
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
-    }
-#endif
-    while (p < end && *p != '"' && (*p | 0x20) != '{' && (*p | 0x20) != '}')
-        p++;
-    return p;
-}
 
 static bool bad(struct text *t, const char *why)
 {
@@ -87,11 +43,11 @@ static inline void space(struct text *t)
 __attribute__((always_inline)) static inline bool string(struct text *t, struct slice *s,
                                                          bool *escaped)
 {
-    const char *first = ++t->p, *p = quote_stop(first, t->end);
+    const char *first = ++t->p, *p = bytes_quote(first, t->end);
     *escaped = false;
     while (p < t->end && *p == '\\') {
         *escaped = true;
-        p = p + 2 <= t->end ? quote_stop(p + 2, t->end) : t->end;
+        p = p + 2 <= t->end ? bytes_quote(p + 2, t->end) : t->end;
     }
     if (p >= t->end)
         return bad(t, "a string does not end");
@@ -104,7 +60,7 @@ __attribute__((always_inline)) static inline bool string(struct text *t, struct 
 static bool pass_container(struct text *t)
 {
     size_t depth = 0;
-    for (const char *p = t->p; (p = bracket_stop(p, t->end)) < t->end;) {
+    for (const char *p = t->p; (p = bytes_bracket(p, t->end)) < t->end;) {
         if (*p == '"') {
             struct slice s;
             bool escaped;
@@ -166,6 +122,13 @@ static bool grow(struct extract *x)
     return true;
 }
 
+/* Frames move when they grow: `raw` is taken anew whenever they may have. */
+static void stand_in(struct text *t, int frame)
+{
+    t->frame = frame;
+    t->raw = frame >= 0 ? &t->x->frame[frame].raw : NULL;
+}
+
 static bool frame_open(struct text *t)
 {
     struct extract *x = t->x;
@@ -176,7 +139,7 @@ static bool frame_open(struct text *t)
     f->parent = t->frame;
     f->call = f->part = false;
     f->level = (unsigned char)t->level;
-    t->frame = (int)x->frames++;
+    stand_in(t, (int)x->frames++);
     return true;
 }
 
@@ -222,7 +185,7 @@ static void frame_close(struct text *t)
     struct frame *f = &x->frame[at];
     bool native = f->raw.flags & (F_USAGE | F_DURATION | F_PAGES);
     bool counts = native || flat_call(&f->raw), inside = false;
-    t->frame = f->parent;
+    stand_in(t, f->parent);
     for (size_t i = at + 1; i < x->frames; i++) {
         struct frame *in = &x->frame[i];
         /* parts of this call; or text beside its counters, which may be an answer */
@@ -246,6 +209,15 @@ static void frame_close(struct text *t)
 
 static bool walk(struct text *t);
 
+static struct text begin(struct extract *x, struct slice s, int frame, unsigned level)
+{
+    struct text t = { .x = x, .p = s.p, .first = s.p, .end = s.p + s.n };
+    t.level = level;
+    t.set = x->guesses.set[level];
+    stand_in(&t, frame);
+    return t;
+}
+
 /* A string that may hold a JSON document: walked as if it stood there unquoted. */
 static void nested(struct text *t, struct slice s, bool escaped)
 {
@@ -261,12 +233,23 @@ static void nested(struct text *t, struct slice s, bool escaped)
         s = unescape(t, s);
     if (s.n == 0)
         return;
-    struct text inner = {
-        .x = t->x, .p = s.p, .end = s.p + s.n, .frame = t->frame, .level = t->level + 1
-    };
+    struct text inner = begin(t->x, s, t->frame, t->level + 1);
     size_t before = t->x->frames;
     if (!walk(&inner))
         t->x->frames = before; /* not JSON after all: text, which is not looked at */
+    stand_in(t, t->frame);
+}
+
+/* The eight bytes from t->p on, zeros behind the end; false in a text that is shorter. */
+static inline bool eight(const struct text *t, uint64_t *v)
+{
+    size_t room = (size_t)(t->end - t->p);
+    if (t->end - t->first < 8)
+        return false;
+    memcpy(v, room < 8 ? t->end - 8 : t->p, 8);
+    if (room < 8)
+        *v >>= 8 * (8 - room);
+    return true;
 }
 
 /*
@@ -276,51 +259,62 @@ static void nested(struct text *t, struct slice s, bool escaped)
 static bool integer(struct text *t, const struct raw_key *k)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t v;
-    if (t->end - t->p < 8)
+    uint64_t v, digits;
+    if (!eight(t, &v))
         return false;
-    memcpy(&v, t->p, 8);
-    v ^= ones * '0';
-    uint64_t other = ((v + ones * 0x76) | v) & ones << 7; /* bytes that are no digit */
+    digits = v ^ ones * '0';
+    uint64_t other = ((digits + ones * 0x76) | digits) & ones << 7; /* no digit there */
     unsigned n = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
     if (n == 0 || n == 8 || (n > 1 && *t->p == '0'))
         return false;
-    char after = t->p[n];
+    char after = (char)(v >> 8 * n);
     if (after != ',' && after != '}' && after != ']')
         return false;
-    v <<= 64 - 8 * n; /* leading zeros; then pairs, fours, all */
-    v = (v * 10 + (v >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
-    v = (v * 100 + (v >> 16)) & UINT64_C(0x0000ffff0000ffff);
-    v = (v * 10000 + (v >> 32)) & UINT32_MAX;
-    if (!raw_integer(&t->x->frame[t->frame].raw, k, v))
+    digits <<= 64 - 8 * n; /* leading zeros; then pairs, fours, all */
+    digits = (digits * 10 + (digits >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    digits = (digits * 100 + (digits >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    digits = (digits * 10000 + (digits >> 32)) & UINT32_MAX;
+    if (k->action == A_NUM)
+        raw_count(t->raw, k, digits);
+    else if (!raw_integer(t->raw, k, digits))
         return false;
     t->p += n;
     return true;
 }
 
-static bool scalar(struct text *t, const struct raw_key *k)
+static bool string_value(struct text *t, const struct raw_key *k)
 {
-    struct raw *r = &t->x->frame[t->frame].raw;
     struct slice s;
-    bool escaped = false;
-    enum json_type type = JSON_STRING;
-    if (*t->p == '"') {
-        if (!string(t, &s, &escaped))
-            return false;
-    } else if (integer(t, k)) {
+    bool escaped;
+    if (!string(t, &s, &escaped))
+        return false;
+    if (!t->raw || (k->action == A_NONE && !k->see))
         return true;
-    } else if ((type = bare(t, &s)) == JSON_BAD) {
-        return bad(t, "a value was expected");
-    }
-    if (k->action == A_NONE && !k->see)
-        return true;
-    if (k->action == A_NEST && type == JSON_STRING) {
+    if (k->action == A_NEST) {
         nested(t, s, escaped);
         return true;
     }
     if (escaped && k->action != A_TEXT_OUT)
         s = unescape(t, s);
-    raw_scalar(r, k, type, s);
+    if (s.n && (k->action == A_STR || k->action == A_TIME))
+        raw_name(t->raw, k, s);
+    else
+        raw_scalar(t->raw, k, JSON_STRING, s);
+    return true;
+}
+
+static bool scalar(struct text *t, const struct raw_key *k)
+{
+    struct slice s;
+    if (*t->p == '"')
+        return string_value(t, k);
+    if (t->raw && integer(t, k))
+        return true;
+    enum json_type type = bare(t, &s);
+    if (type == JSON_BAD)
+        return bad(t, "a value was expected");
+    if (t->raw)
+        raw_scalar(t->raw, k, type, s);
     return true;
 }
 
@@ -335,12 +329,11 @@ static bool container(struct text *t, const struct raw_key *k, struct level *sta
 {
     bool object = *t->p == '{';
     unsigned sub = k->sub;
-    struct raw *r = t->frame >= 0 ? &t->x->frame[t->frame].raw : NULL;
-    if (r && (k->see || k->sub == C_PASS))
-        raw_enter(r, k, object ? JSON_OBJECT : JSON_ARRAY);
-    else if (r && (sub == C_IN_MODES || sub == C_OUT_MODES || sub == C_CACHE_MODES ||
-                   sub == C_TTL))
-        raw_enter(r, k, JSON_OBJECT);
+    if (t->raw && (k->see || sub == C_PASS))
+        raw_enter(t->raw, k, object ? JSON_OBJECT : JSON_ARRAY);
+    else if (t->raw && (sub == C_IN_MODES || sub == C_OUT_MODES || sub == C_CACHE_MODES ||
+                        sub == C_TTL))
+        raw_enter(t->raw, k, JSON_OBJECT);
     if (sub == C_SKIP || *depth == ENGINE_DEPTH)
         return pass_container(t);
     if (sub == C_ENV && object && !frame_open(t))
@@ -354,34 +347,54 @@ static void leave(struct text *t, struct level l)
 {
     if (l.context == C_ENV && l.object)
         frame_close(t);
-    else if (t->frame >= 0)
-        raw_leave(&t->x->frame[t->frame].raw, l.context, l.object);
+    else if (t->raw && l.object)
+        raw_leave(t->raw, l.context, true);
 }
 
-/* Behind the key and its colon. Lines of a log are alike: what followed the last key
- * before is tried. */
-static inline bool key(struct text *t, unsigned context, const struct raw_key **k)
+/* At a key: up to its value. All since `from` is learned as what leads there. */
+static bool key(struct text *t, unsigned state, const char *from, struct level l,
+                const struct raw_key **k)
 {
-    size_t at = t->keys++ * 5u + (uintptr_t)t->last / sizeof *t->last;
-    struct raw_guess *g = &t->x->guess[at % ENGINE_GUESSES];
+    struct slice name;
+    bool escaped;
     if (t->p == t->end || *t->p != '"')
         return bad(t, "a key was expected");
-    if (raw_guessed(g, (enum raw_context)context, t->p + 1,
-                    (size_t)(t->end - t->p - 1))) {
-        t->p += g->n + 2;
-    } else {
-        struct slice name;
-        bool escaped;
-        if (!string(t, &name, &escaped))
-            return false;
-        raw_learn(&t->x->table, g, (enum raw_context)context, name);
-    }
-    *k = t->last = g->key;
-    if (t->p < t->end && *t->p != ':')
-        space(t);
+    if (!string(t, &name, &escaped))
+        return false;
+    space(t);
     if (t->p == t->end || *t->p != ':')
         return bad(t, "':' was expected");
     t->p++;
+    space(t);
+    *k = raw_find(&t->x->table, (enum raw_context)l.context, name,
+                  (size_t)(t->end - name.p));
+    t->set = guess_learn(&t->x->guesses, t->set, state,
+                         slice_of(from, (size_t)(t->p - from)), name, *k);
+    return true;
+}
+
+/* From behind a value, or an opening bracket, to the next value, which means *k; or over
+ * the closing bracket: *k is NULL. */
+static bool step(struct text *t, struct level l, bool first, const struct raw_key **k)
+{
+    const char *from = t->p;
+    space(t);
+    *k = NULL;
+    if (t->p == t->end)
+        return bad(t, "the text ends inside a value");
+    if (*t->p == (l.object ? '}' : ']')) {
+        t->p++;
+        return true;
+    }
+    if (!first) {
+        if (*t->p != ',')
+            return bad(t, "',' or a closing bracket was expected");
+        t->p++;
+        space(t);
+    }
+    if (l.object)
+        return key(t, guess_state((enum raw_context)l.context, first), from, l, k);
+    *k = raw_element((enum raw_context)l.context);
     return true;
 }
 
@@ -397,30 +410,23 @@ static bool walk(struct text *t)
         return false;
     for (bool first = true; depth;) {
         struct level l = stack[depth - 1];
+        unsigned state = guess_state((enum raw_context)l.context, first);
         const struct raw_key *k;
-        space(t);
-        if (t->p == t->end)
-            return bad(t, "the text ends inside a value");
-        if (*t->p == (l.object ? '}' : ']')) {
-            t->p++;
-            leave(t, l);
-            depth--;
-            first = false;
-            continue;
-        }
-        if (!first) {
-            if (*t->p != ',')
-                return bad(t, "',' or a closing bracket was expected");
-            t->p++;
-            space(t);
+        const struct guess *g =
+            l.object ? guess_find(t->set, state, t->p, (size_t)(t->end - t->p)) : NULL;
+        if (g) {
+            t->p += g->n;
+            t->set = g->next;
+            k = g->key;
+            space(t); /* this line may have more of it before the value */
+        } else if (!step(t, l, first, &k)) {
+            return false;
         }
         first = false;
-        if (l.object) {
-            if (!key(t, l.context, &k))
-                return false;
-            space(t);
-        } else {
-            k = raw_element((enum raw_context)l.context);
+        if (!k) {
+            leave(t, l);
+            depth--;
+            continue;
         }
         if (t->p == t->end)
             return bad(t, "the text ends inside a value");
@@ -429,11 +435,6 @@ static bool walk(struct text *t)
             if (!container(t, k, stack, &depth))
                 return false;
             first = depth > before;
-        } else if (t->frame < 0) { /* a scalar beside the objects of a top-level array */
-            struct slice s;
-            bool escaped;
-            if (*t->p == '"' ? !string(t, &s, &escaped) : bare(t, &s) == JSON_BAD)
-                return bad(t, "a value was expected");
         } else if (!scalar(t, k)) {
             return false;
         }
@@ -454,7 +455,7 @@ size_t extract_record(struct extract *x, struct slice json,
                       const struct extract_hint *hint, usage_fn *emit, void *arg,
                       const char **why)
 {
-    struct text t = { .x = x, .p = json.p, .end = json.p + json.n, .frame = -1 };
+    struct text t = begin(x, json, -1, 0);
     size_t n = 0;
     bool calls = false;
     *why = NULL;
