@@ -1,7 +1,7 @@
 /* Prometheus text of the collector: see metrics.h. */
 #include "collector/metrics.h"
 
-#include "collector/api.h"
+#include "collector/api_alerts.h"
 #include "collector/projection/gauges.h"
 #include "collector/writer.h"
 
@@ -170,6 +170,55 @@ static void put_commits(struct metrics *m, struct buf *b)
              "breakeven_store_commits_total{result=\"failed\"} %llu\n",
              (unsigned long long)value(&m->commit_ok),
              (unsigned long long)value(&m->commit_failed));
+}
+
+static void put_notifications(const struct collector *c, struct buf *b)
+{
+    static const char name[] = "breakeven_notifications_total";
+    static const char *const results[] = { "ok", "failed", "given_up" };
+    const struct notify_channel *ch = c->config->alerts.channels.at;
+    if (!c->config->alerts.channels.n)
+        return;
+    head(b, name, "counter", "Tries to tell an alert channel, by result.");
+    for (size_t i = 0; i < c->config->alerts.channels.n; i++)
+        for (size_t r = 0; r < METRICS_NOTIFIES; r++) {
+            buf_adds(b, name);
+            put_label(b, "channel", slice_str(ch[i].name), true);
+            buf_addf(b, ",result=\"%s\"} %llu\n", results[r],
+                     (unsigned long long)value(&c->metrics->notify[i][r]));
+        }
+}
+
+struct alert_counts {
+    size_t pending[ALERT_RULES], firing[ALERT_RULES];
+};
+
+static void count_alert(void *arg, const struct alert_row *row)
+{
+    struct alert_counts *n = arg;
+    for (size_t i = 0; i < ALERT_RULES; i++) {
+        bool of = row->rule == alert_rules[i].name;
+        n->pending[i] += of && row->entry->a.phase == ALERT_PENDING;
+        n->firing[i] += of && row->entry->a.phase == ALERT_FIRING;
+    }
+}
+
+static enum status put_alerts(const struct collector *c, int64_t now_s, struct arena *a,
+                              struct buf *b)
+{
+    static const char name[] = "breakeven_alerts";
+    struct alert_counts n = { 0 };
+    enum status st =
+        alerts_each(c->store, &c->config->alerts, NULL, now_s * 1000, a, count_alert, &n);
+    head(b, name, "gauge", "Alerts of the collector by rule and phase.");
+    for (size_t i = 0; i < ALERT_RULES && st == ST_OK; i++)
+        buf_addf(b,
+                 "%s{rule=\"%s\",phase=\"pending\"} %zu\n"
+                 "%s{rule=\"%s\",phase=\"firing\"} %zu\n",
+                 name, alert_rules[i].name, n.pending[i], name, alert_rules[i].name,
+                 n.firing[i]);
+    put_notifications(c, b);
+    return st;
 }
 
 static void put_self(struct metrics *m, struct buf *b)
@@ -394,6 +443,8 @@ enum status metrics_render(const struct collector *c, int64_t now_s, struct aren
         st = put_agents(c->store, out);
     if (st == ST_OK)
         st = put_usage(c, now_s, a, out);
+    if (st == ST_OK)
+        st = put_alerts(c, now_s, a, out);
     if (st == ST_OK)
         st = projection_gauges(c->store, a, out);
     return st;

@@ -145,30 +145,6 @@ static enum status send_web(CURL *curl, const struct notify_channel *c,
 /* --- SMTP -----------------------------------------------------------------------------
  */
 
-static struct curl_slist *mail_headers(const struct notify_channel *c,
-                                       const struct notify_message *m)
-{
-    struct curl_slist *list = NULL;
-    struct buf line[6] = { 0 };
-    bool ok = true;
-    buf_addf(&line[0], "From: Breakeven <%s>", c->from);
-    buf_adds(&line[1], "To: ");
-    for (size_t i = 0; i < c->to.n; i++)
-        buf_addf(&line[1], "%s<%s>", i ? ",\r\n " : "", c->to.at[i]);
-    notify_mail_subject(m, &line[2]);
-    notify_mail_date(m->now_ms, &line[3]);
-    notify_mail_id(m, c->from, &line[4]);
-    buf_adds(&line[5], "Auto-Submitted: auto-generated");
-    for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
-        ok = ok && add_header(&list, &line[i]);
-        buf_release(&line[i]);
-    }
-    if (ok)
-        return list;
-    curl_slist_free_all(list);
-    return NULL;
-}
-
 static struct curl_slist *recipients(const struct notify_channel *c)
 {
     struct curl_slist *list = NULL;
@@ -183,6 +159,15 @@ static struct curl_slist *recipients(const struct notify_channel *c)
     return list;
 }
 
+/* libcurl asks for the mail piece by piece. */
+static size_t next_piece(char *to, size_t size, size_t n, void *arg)
+{
+    struct slice *left = arg, piece = slice_head(*left, size * n);
+    memcpy(to, piece.p, piece.n);
+    *left = slice_from(*left, piece.n);
+    return piece.n;
+}
+
 static enum status send_mail(CURL *curl, const struct notify_channel *c,
                              const struct notify_message *m, struct buf *secret,
                              const char *url, struct buf *why)
@@ -190,32 +175,27 @@ static enum status send_mail(CURL *curl, const struct notify_channel *c,
     static const long tls[] = { [NOTIFY_TLS_REQUIRED] = CURLUSESSL_ALL,
                                 [NOTIFY_TLS_TRY] = CURLUSESSL_TRY,
                                 [NOTIFY_TLS_NONE] = CURLUSESSL_NONE };
-    struct buf text = { 0 };
-    struct curl_slist *headers = mail_headers(c, m), *to = recipients(c);
-    curl_mime *mime = curl_mime_init(curl);
-    curl_mimepart *part = mime ? curl_mime_addpart(mime) : NULL;
+    struct buf mail = { 0 };
+    struct curl_slist *to = recipients(c);
     enum status st = ST_NOMEM;
-    notify_mail_text(m, &text);
-    if (headers && to && part && text.st == ST_OK &&
-        curl_mime_data(part, text.p, text.n) == CURLE_OK &&
-        curl_mime_type(part, "text/plain; charset=utf-8") == CURLE_OK &&
-        curl_mime_encoder(part, "quoted-printable") == CURLE_OK) {
+    notify_mail(m, c->from, &c->to, &mail);
+    if (to && mail.st == ST_OK) {
+        struct slice left = buf_slice(&mail);
         common_options(curl, c, url);
         curl_easy_setopt(curl, CURLOPT_USE_SSL, tls[c->tls]);
         curl_easy_setopt(curl, CURLOPT_MAIL_FROM, c->from);
         curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(curl, CURLOPT_MIMEPOST, mime);
+        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, next_piece);
+        curl_easy_setopt(curl, CURLOPT_READDATA, &left);
         if (c->username && *c->username) {
             curl_easy_setopt(curl, CURLOPT_USERNAME, c->username);
             curl_easy_setopt(curl, CURLOPT_PASSWORD, buf_cstr(secret));
         }
         st = perform(curl, why);
     }
-    curl_mime_free(mime);
-    curl_slist_free_all(headers);
     curl_slist_free_all(to);
-    buf_release(&text);
+    buf_release(&mail);
     return st;
 }
 

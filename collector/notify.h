@@ -93,13 +93,13 @@ void notify_title(const struct notify_message *m, struct buf *out);
 /* Address of the page about it; nothing without external_url. */
 void notify_link(const struct notify_message *m, struct buf *out);
 
-/* Header fields of a mail, "Subject: …" one a call; encoded by RFC 2047, never more than
- * the one field whatever the names hold. */
-void notify_mail_subject(const struct notify_message *m, struct buf *out);
-void notify_mail_date(int64_t now_ms, struct buf *out); /* RFC 5322 */
-void notify_mail_id(const struct notify_message *m, const char *from, struct buf *out);
-/* Its text: UTF-8, CRLF. */
-void notify_mail_text(const struct notify_message *m, struct buf *out);
+/*
+ * A whole mail: header fields (RFC 5322; the subject by RFC 2047, one field whatever the
+ * names hold), a blank line, the text in base64. Lines end in CRLF. The Message-ID is the
+ * same for every try of one change.
+ */
+void notify_mail(const struct notify_message *m, const char *from,
+                 const struct yaml_strings *to, struct buf *out);
 
 /* --- sending --------------------------------------------------------------------------
  */

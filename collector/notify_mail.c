@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { WORD_BYTES = 39 /* of text in an encoded word: lines stay below 76 characters */ };
+enum {
+    WORD_BYTES = 39, /* of text in an encoded word: lines stay below 76 characters */
+    LINE_BYTES = 57  /* of text in a line of base64: 76 characters */
+};
 
 static bool plain(struct slice s)
 {
@@ -16,11 +19,24 @@ static bool plain(struct slice s)
     return s.n < 70 && slice_find(s, SLICE("=?")) == SIZE_MAX;
 }
 
-/* One encoded word of up to WORD_BYTES of s, whole characters; RFC 2047, "B". */
-static size_t encoded_word(struct slice s, struct buf *out)
+static void base64(struct slice s, struct buf *out)
 {
     static const char digits[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < s.n; i += 3) {
+        unsigned v = (unsigned)(unsigned char)s.p[i] << 16;
+        v |= i + 1 < s.n ? (unsigned)(unsigned char)s.p[i + 1] << 8 : 0;
+        v |= i + 2 < s.n ? (unsigned)(unsigned char)s.p[i + 2] : 0;
+        buf_addc(out, digits[v >> 18]);
+        buf_addc(out, digits[v >> 12 & 63]);
+        buf_addc(out, i + 1 < s.n ? digits[v >> 6 & 63] : '=');
+        buf_addc(out, i + 2 < s.n ? digits[v & 63] : '=');
+    }
+}
+
+/* One encoded word of up to WORD_BYTES of s, whole characters; RFC 2047, "B". */
+static size_t encoded_word(struct slice s, struct buf *out)
+{
     size_t n = 0;
     while (n < s.n) {
         size_t c = slice_utf8(slice_from(s, n));
@@ -29,20 +45,12 @@ static size_t encoded_word(struct slice s, struct buf *out)
         n += c ? c : 1;
     }
     buf_adds(out, "=?utf-8?B?");
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned v = (unsigned)(unsigned char)s.p[i] << 16;
-        v |= i + 1 < n ? (unsigned)(unsigned char)s.p[i + 1] << 8 : 0;
-        v |= i + 2 < n ? (unsigned)(unsigned char)s.p[i + 2] : 0;
-        buf_addc(out, digits[v >> 18]);
-        buf_addc(out, digits[v >> 12 & 63]);
-        buf_addc(out, i + 1 < n ? digits[v >> 6 & 63] : '=');
-        buf_addc(out, i + 2 < n ? digits[v & 63] : '=');
-    }
+    base64(slice_head(s, n), out);
     buf_adds(out, "?=");
     return n;
 }
 
-void notify_mail_subject(const struct notify_message *m, struct buf *out)
+static void put_subject(const struct notify_message *m, struct buf *out)
 {
     struct buf title = { 0 };
     buf_adds(&title, "[breakeven] ");
@@ -58,10 +66,11 @@ void notify_mail_subject(const struct notify_message *m, struct buf *out)
                 buf_adds(out, "\r\n "); /* folded: still the same field */
         }
     }
+    buf_adds(out, "\r\n");
     buf_release(&title);
 }
 
-void notify_mail_date(int64_t now_ms, struct buf *out)
+static void put_date(int64_t now_ms, struct buf *out)
 {
     static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
     static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -69,8 +78,9 @@ void notify_mail_date(int64_t now_ms, struct buf *out)
     struct tm tm;
     time_t s = (time_t)(now_ms / 1000);
     gmtime_r(&s, &tm);
-    buf_addf(out, "Date: %s, %d %s %d %02d:%02d:%02d +0000", days[tm.tm_wday], tm.tm_mday,
-             months[tm.tm_mon], 1900 + tm.tm_year, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    buf_addf(out, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n", days[tm.tm_wday],
+             tm.tm_mday, months[tm.tm_mon], 1900 + tm.tm_year, tm.tm_hour, tm.tm_min,
+             tm.tm_sec);
 }
 
 /* The part of an address behind its @, without what may not stand in a header. */
@@ -87,12 +97,12 @@ static struct slice domain_of(const char *address)
 }
 
 /* The same for every try of one change: a mail that was taken twice can be told by it. */
-void notify_mail_id(const struct notify_message *m, const char *from, struct buf *out)
+static void put_id(const struct notify_message *m, const char *from, struct buf *out)
 {
     char id[17];
     notify_fingerprint(m->rule, m->at[0], id);
     const struct alert *a = &m->at[0]->a;
-    buf_addf(out, "Message-ID: <%s.%lld.%s@%.*s>", id,
+    buf_addf(out, "Message-ID: <%s.%lld.%s@%.*s>\r\n", id,
              (long long)(m->firing ? a->fired_ms : a->since_ms), m->firing ? "f" : "r",
              SLICE_FMT(domain_of(from)));
 }
@@ -103,7 +113,7 @@ static void text_line(struct buf *out, struct slice s)
     buf_adds(out, "\r\n");
 }
 
-void notify_mail_text(const struct notify_message *m, struct buf *out)
+static void put_text(const struct notify_message *m, struct buf *out)
 {
     struct buf link = { 0 };
     buf_addf(out, "%s: %s (%s)\r\n\r\n", m->firing ? "Firing" : "Resolved", m->rule,
@@ -130,4 +140,29 @@ void notify_mail_text(const struct notify_message *m, struct buf *out)
         text_line(out, buf_slice(&link));
     }
     buf_release(&link);
+}
+
+void notify_mail(const struct notify_message *m, const char *from,
+                 const struct yaml_strings *to, struct buf *out)
+{
+    struct buf text = { 0 };
+    buf_addf(out, "From: Breakeven <%s>\r\nTo: ", from);
+    for (size_t i = 0; i < to->n; i++)
+        buf_addf(out, "%s<%s>", i ? ",\r\n " : "", to->at[i]);
+    buf_adds(out, "\r\n");
+    put_subject(m, out);
+    put_date(m->now_ms, out);
+    put_id(m, from, out);
+    buf_adds(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+                  "Content-Type: text/plain; charset=utf-8\r\n"
+                  "Content-Transfer-Encoding: base64\r\n");
+    put_text(m, &text);
+    for (size_t at = 0; at < text.n; at += LINE_BYTES) {
+        buf_adds(out, "\r\n");
+        base64(slice_head(slice_from(buf_slice(&text), at), LINE_BYTES), out);
+    }
+    buf_adds(out, "\r\n");
+    if (text.st != ST_OK)
+        out->st = text.st;
+    buf_release(&text);
 }

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Every channel hears of a change once: real Alertmanager, receivers for the others.
+
+A workload with a hostile name crosses its breakeven; the collector is killed (SIGKILL) after the
+firing messages, and hosting becomes dear before the next start: one firing and one resolved message
+each. Then a hundred agents fall silent together and come back, with a kill in between: one message
+each way on every channel. Secrets appear nowhere but where they belong.
+
+Use: alert_channels.py COLLECTOR
+"""
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from collector import Collector, batch, header, row  # noqa: E402
+from receivers import Alertmanager, Mail, Web, wait_for  # noqa: E402
+
+DAY = 86400
+HOSTILE = "sup\"port' <b>&amp; <!channel> {{ .x }} $(id) =1+1,\\n\u4e2d"
+ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+
+
+def usage_rows(days):
+    """About 100 dollars a day of gpt-4o, every hour, until yesterday."""
+    today = int(time.time()) // DAY * DAY
+    return [row(today - d * DAY + h * 3600, d * 24 + h + 1, 100 + d % 3, **{"in": 1000000, "out": 170000})
+            for d in range(1, days + 1) for h in range(24)]
+
+
+class Channels(unittest.TestCase):
+    def setUp(self):
+        self.hook, self.slack, self.pager, self.mail = Web(), Web(200, b"ok"), Web(202), Mail()
+        self.c = Collector(BINARY)
+        self.am = Alertmanager(ALERTMANAGER, self.c.dir) if ALERTMANAGER else None
+        if not self.am:
+            print("prometheus-alertmanager is not here: tested without it")
+        for name, secret in (("hook", "hook-s3cret"), ("pager", "pager-s3cret")):
+            with open(os.path.join(self.c.dir, name), "w") as f:
+                f.write(secret + "\n")
+        with open(os.path.join(self.c.dir, "slack"), "w") as f:
+            f.write(self.slack.url + "/services/slack-s3cret\n")
+        os.environ["BREAKEVEN_TEST_PASSWORD"] = "mail-s3cret"
+
+    def tearDown(self):
+        self.c.close()
+        for r in (self.hook, self.slack, self.pager, self.mail, self.am):
+            if r:
+                r.close()
+
+    def configure(self, monthly_fixed, silent_after="1d"):
+        d, name = self.c.dir, json.dumps(HOSTILE)
+        with open(self.c.yaml, "w") as f:
+            f.write(f"""listen: 127.0.0.1:{self.c.port}
+data_dir: {self.c.data_dir}
+public_url: https://breakeven.example
+workloads:
+  {name}:
+    app: shop
+    hosted: {{ monthly_fixed: {monthly_fixed}, setup: 100 }}
+alerts:
+  evaluate: 200ms
+  group_wait: 1500ms
+  breakeven_crossed: {{ resolve_after: 500ms }}
+  breakeven_forecast: {{ enabled: no }}
+  volume_anomaly: {{ enabled: no }}
+  agent_silent: {{ after: {silent_after}, forget: 2d }}
+  channels:
+    - {{ name: hook, type: webhook, url: "{self.hook.url}/x", token_file: {d}/hook }}
+    - {{ name: slack, type: slack, url_file: {d}/slack }}
+    - {{ name: pager, type: pagerduty, url: "{self.pager.url}/v2/enqueue", token_file: {d}/pager }}
+    - {{ name: mail, type: email, url: "smtp://127.0.0.1:{self.mail.port}", tls: none, username: u,
+        token_env: BREAKEVEN_TEST_PASSWORD, from: b@example.org, to: [ops@example.org, boss@example.org] }}
+""" + (f"    - {{ name: am, type: alertmanager, url: \"{self.am.url}\" }}\n" if self.am else ""))
+
+    def messages(self, rule):
+        """For each channel the messages about a rule: firing or resolved."""
+        out = {
+            "hook": [b["status"] for b in self.hook.bodies() if b["groupLabels"]["alertname"] == rule],
+            "slack": [b["text"].split(":")[0] for b in self.slack.bodies()
+                      if rule in b["blocks"][0]["text"]["text"]],
+            "pager": [{"trigger": "firing", "resolve": "resolved"}[b["event_action"]]
+                      for b in self.pager.bodies() if b["dedup_key"] in self.dedup(rule)],
+            "mail": [m["Subject"].split(": ")[0].split()[-1] for _, _, m, _ in self.mail.got
+                     if rule in m.get_content()],
+        }
+        if self.am:
+            out["am"] = [b["status"] for b in self.am.behind.bodies()
+                         if b["groupLabels"]["alertname"] == rule]
+        return out
+
+    def dedup(self, rule):
+        return {b["dedup_key"] for b in self.pager.bodies() if b.get("payload", {}).get("class") == rule}
+
+    def expect(self, rule, wanted, seconds=40):
+        channels = len(self.messages(rule))
+        wait_for(lambda: f"{rule} {wanted}: {self.messages(rule)}",
+                 lambda: list(self.messages(rule).values()) == [wanted] * channels, seconds)
+
+    def test_once_each_through_restarts(self):
+        rule = "breakeven_crossed"
+        self.configure(200)
+        token = self.c.token("t", agents="web-*")
+        self.c.start()
+        status, body, _ = self.c.post(batch(header(), *usage_rows(60)), token)
+        self.assertEqual(status, 200, body)
+        self.c.stop()
+        self.c.start()  # projects at start
+        self.expect(rule, ["firing"])
+        self.c.stop(signal.SIGKILL)
+        self.c.start()
+        time.sleep(2)
+        self.expect(rule, ["firing"], 1)
+        self.c.stop(signal.SIGKILL)
+        self.configure(1000000)
+        self.c.start()
+        self.expect(rule, ["firing", "resolved"])
+        self.c.stop(signal.SIGKILL)
+        self.c.start()
+        time.sleep(3)
+        self.expect(rule, ["firing", "resolved"], 1)
+        self.check_contents()
+
+    def check_contents(self):
+        alert = self.hook.bodies()[0]["alerts"][0]
+        name = HOSTILE.replace("\\n", "\\n")
+        self.assertEqual(alert["labels"]["workload"], name)
+        self.assertEqual(alert["generatorURL"], "https://breakeven.example/#breakeven")
+        self.assertIn("api_usd_next_month", alert["annotations"])
+        self.assertEqual(self.hook.headers[0]["Authorization"], "Bearer hook-s3cret")
+        text = self.slack.bodies()[0]["blocks"][0]["text"]["text"]
+        self.assertNotIn("<!", text)
+        self.assertNotIn("<b>", text)
+        self.assertIn("&lt;!channel&gt;", text)
+        self.assertIn("|Open Breakeven>", text)
+        self.assertEqual(self.slack.got[0][0], "/services/slack-s3cret")
+        event = self.pager.bodies()[0]
+        self.assertEqual(event["routing_key"], "pager-s3cret")
+        self.assertEqual(event["payload"]["component"], name)
+        self.assertEqual(self.pager.bodies()[1]["dedup_key"], event["dedup_key"])
+        sender, to, mail, raw = self.mail.got[0]
+        self.assertEqual((sender, to), ("b@example.org", ["ops@example.org", "boss@example.org"]))
+        self.assertIn("<!channel>", mail["Subject"])
+        self.assertIn("$", mail.get_content())
+        self.assertEqual(len(self.mail.logins), 2)
+        if self.am:
+            got = self.am.behind.bodies()[0]["alerts"][0]
+            self.assertEqual(got["labels"]["workload"], name)
+            self.assertEqual(got["startsAt"][:19], alert["startsAt"][:19])
+        log = self.c.log() + json.dumps([self.c.json(p) for p in
+                                         ("/api/v1/alerts", "/api/v1/status")])
+        _, metrics = self.c.get("/metrics")
+        for text in (log, metrics.decode(), raw.decode("latin-1"), str(self.hook.bodies())):
+            self.assertNotIn("s3cret", text)
+
+    def test_a_hundred_agents(self):
+        rule = "agent_silent"
+        self.configure(1000000, silent_after="6s")
+        token = self.c.token("t", agents="web-*")
+        self.c.start()
+        beat = [batch(header(agent=f"web-{i}")) for i in range(100)]
+        for b in beat:
+            self.assertEqual(self.c.post(b, token)[0], 200)
+        self.expect(rule, ["firing"])
+        self.c.stop(signal.SIGKILL)
+        self.c.start()
+        time.sleep(2)
+        self.expect(rule, ["firing"], 1)
+        stop = threading.Event()
+
+        def keep_beating():
+            while not stop.is_set():
+                for b in beat:
+                    self.c.post(b, token)
+
+        beating = threading.Thread(target=keep_beating)
+        beating.start()
+        try:
+            self.expect(rule, ["firing", "resolved"])
+            time.sleep(2)
+            self.expect(rule, ["firing", "resolved"], 1)
+        finally:
+            stop.set()
+            beating.join()
+        self.assertEqual([len(b["alerts"]) for b in self.hook.bodies()], [100, 100])
+        self.assertEqual(self.c.metric('breakeven_notifications_total{channel="hook",result="ok"}'), 1)
+        self.assertEqual(self.c.metric('breakeven_alerts{rule="agent_silent",phase="firing"}'), 0)
+        self.assertIn("and 80 more", self.slack.bodies()[0]["blocks"][0]["text"]["text"])
+        if self.am:
+            self.assertEqual([len(b["alerts"]) for b in self.am.behind.bodies()], [100, 100])
+
+    def test_commands(self):
+        """test, list, silence, ack, unsilence; a receiver that is down and comes back."""
+        self.configure(200)
+        for name in ["hook", "slack", "pager", "mail"] + (["am"] if self.am else []):
+            out = self.c.command("alert", "test", name).stdout
+            self.assertEqual(out, f"{name}: the firing message was taken\n"
+                                  f"{name}: the resolved message was taken\n")
+        self.assertEqual(self.c.command("alert", "test", "nobody", check=False).returncode, 2)
+        self.hook.down = True
+        bad = self.c.command("alert", "test", "hook", check=False)
+        self.assertEqual((bad.returncode, bad.stderr),
+                         (1, "breakeven-collector: alert: the receiver answered 503\n"))
+        token, admin = self.c.token("t", agents="web-*"), self.c.token("a", scopes="admin")
+        self.c.start()
+        self.assertEqual(self.c.post(batch(header(), *usage_rows(60)), token)[0], 200)
+        silence = self.c.command("alert", "silence", "rule=breakeven_*", "--for", "1h",
+                                 "--comment", "test").stdout.strip()
+        self.c.command("project", "--quiet")
+        wait_for("firing", lambda: self.c.json("/api/v1/alerts?phase=firing"))
+        alert = self.c.json("/api/v1/alerts?phase=firing")[0]
+        self.assertEqual((alert["silenced"], alert["comment"], alert["workload"]),
+                         (True, "test", HOSTILE))
+        self.assertIn(f"[silenced {silence}]", self.c.command("alert", "list").stdout)
+        self.assertEqual(json.loads(self.c.command("alert", "list", "--json").stdout), [alert])
+        time.sleep(1)
+        self.assertEqual(self.messages("breakeven_crossed")["slack"], [])
+        status, body, _ = self.c.request("POST", "/api/v1/alerts/unsilence",
+                                         json.dumps({"id": silence}),
+                                         {"Authorization": "Bearer " + admin})
+        self.assertEqual(status, 200, body)
+        wait_for("slack", lambda: self.messages("breakeven_crossed")["slack"] == ["firing"])
+        wait_for("a refused try", lambda: self.hook.refused > 1)
+        status, body, _ = self.c.request("POST", "/api/v1/alerts/ack",
+                                         json.dumps({"match": "breakeven_crossed", "comment": "on it"}),
+                                         {"Authorization": "Bearer " + admin})
+        self.assertEqual(status, 200, body)
+        self.assertTrue(self.c.json("/api/v1/alerts?phase=firing")[0]["acknowledged"])
+        self.hook.down = False
+        time.sleep(11)  # past the back-off: acknowledged, so the hook is not told
+        self.assertEqual(self.messages("breakeven_crossed")["hook"], [])
+        for what in ({"match": "colour=red"}, {"match": "*", "for": "1"}, {"x": "y"}, []):
+            status, _, _ = self.c.request("POST", "/api/v1/alerts/silence", json.dumps(what),
+                                          {"Authorization": "Bearer " + admin})
+            self.assertEqual(status, 400)
+        for token in (None, token):
+            status, _, _ = self.c.request("POST", "/api/v1/alerts/silence",
+                                          '{"match":"*","for":"1h"}',
+                                          {"Authorization": "Bearer " + token} if token else {})
+            self.assertIn(status, (401, 403))
+
+
+if __name__ == "__main__":
+    BINARY = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
