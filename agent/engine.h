@@ -40,6 +40,7 @@ struct extract {
     struct exchange *exchange;
     struct estimate estimate; /* learns from every exchange that reports */
     char model[RAW_TEXT];     /* model of a path, decoded */
+    char span[RAW_TEXT];      /* trace, span and second of a record that has no other id */
     struct spelling {         /* providers of records, as spelled and as named */
         const char *name;
         char text[32];

@@ -44,16 +44,25 @@ struct walk {
     size_t given;
 };
 
-/* LiteLLM's older callbacks wrap the payload. */
+/* Of an array of records the path in one; LiteLLM's logs wrap the payload, too. */
 static struct slice bare(const struct walk *w, struct slice path)
 {
+#define WRAP(s)                                                                          \
+    {                                                                                    \
+        s, sizeof(s) - 1                                                                 \
+    }
     static const struct slice wraps[] = {
-        { "/kwargs/standard_logging_object", 32 },
-        { "/standard_logging_object", 24 },
+        WRAP("/message"),
+        WRAP("/kwargs/standard_logging_object"),
+        WRAP("/standard_logging_object"),
     };
-    for (size_t i = 0; i < 2 && w->format == LOGFORMAT_litellm; i++)
-        if (slice_starts(path, wraps[i]))
-            return slice_from(path, wraps[i].n);
+#undef WRAP
+    if (slice_starts(path, SLICE("/-")))
+        path = slice_from(path, 2);
+    for (size_t i = 0; i < 3 && w->format == LOGFORMAT_litellm; i++)
+        if (slice_starts(path, wraps[i]) &&
+            (path.n == wraps[i].n || path.p[wraps[i].n] == '/'))
+            path = slice_from(path, wraps[i].n);
     return path;
 }
 
@@ -74,6 +83,8 @@ static enum logwalk_want want(void *arg, struct slice path)
 {
     const struct walk *w = arg;
     struct slice rest = bare(w, path);
+    if (w->format == LOGFORMAT_litellm && slice_ends(path, SLICE("/message")))
+        return LOGWALK_NEST; /* the console's JSON lines */
     if (rest.n == 0 ||
         (w->format == LOGFORMAT_litellm && slice_eq(path, SLICE("/kwargs"))))
         return LOGWALK_TAKE;
@@ -223,7 +234,7 @@ static void give(struct walk *w)
 static void leave(void *arg, struct slice path)
 {
     struct walk *w = arg;
-    if (!slice_eq(path, SLICE("/records/-")))
+    if (!slice_eq(path, SLICE("/records/-")) && !slice_eq(path, SLICE("/-")))
         return;
     w->records = true;
     give(w);
@@ -258,21 +269,22 @@ static bool codex(struct slice line)
 
 static bool azure_row(struct slice line)
 {
-    return (HAS("category") || HAS("Category")) &&
+    return (HAS("category") || HAS("Category") || HAS("Type")) &&
            (HAS("RequestResponse") || HAS("AzureOpenAIRequestUsage") ||
             HAS("GatewayLlmLogs") || HAS("ApiManagementGatewayLlmLog"));
 }
 
 static bool litellm(struct slice line)
 {
-    return HAS("litellm_call_id") ||
+    return HAS("litellm_call_id") || HAS("litellm_call_id\\") ||
            (HAS("call_type") &&
             (HAS("response_cost") || (HAS("spend") && HAS("request_id"))));
 }
 
 enum logformat logparse_detect(struct slice line)
 {
-    if (line.n < 2 || line.p[0] != '{')
+    bool array = line.n && line.p[0] == '[';
+    if (line.n < 2 || (line.p[0] != '{' && !array))
         return LOGFORMAT_auto;
     struct slice whole = line;
     line = slice_head(whole, 64);
@@ -281,13 +293,13 @@ enum logformat logparse_detect(struct slice line)
     line = whole;
     if (HAS("ModelInvocationLog"))
         return LOGFORMAT_bedrock;
-    if (codex(line))
+    if (!array && codex(line))
         return LOGFORMAT_codex;
     if (azure_row(line))
         return LOGFORMAT_azure;
     if (litellm(line))
         return LOGFORMAT_litellm;
-    if (slice_find(line, SLICE("\"gen_ai.")) != SIZE_MAX)
+    if (!array && slice_find(line, SLICE("\"gen_ai.")) != SIZE_MAX)
         return LOGFORMAT_gen_ai;
     return LOGFORMAT_auto;
 }

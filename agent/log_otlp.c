@@ -399,7 +399,7 @@ static bool grow(struct otlp *o, struct point *p)
     s->series[i] = (struct log_otlp_series){ key, p->sum, p->count };
     s->series_n += fresh;
     if (p->sum < was.sum || p->count < was.count)
-        return false; /* started again without saying so */
+        return true; /* started again without saying so: all of it is new */
     p->sum -= was.sum;
     p->count -= was.count;
     bool old = p->start_ns != USAGE_NO_TIME && p->time_ns != USAGE_NO_TIME &&

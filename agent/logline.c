@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/journal.h"
+#include "agent/logcsv.h"
 #include "agent/logparse.h"
 #include "agent/logrule.h"
 #include "agent/logtext.h"
@@ -39,7 +40,7 @@ struct logline {
     struct needle needle;
     enum logformat configured;
     enum logformat format; /* of the records; auto: not known yet */
-    enum logformat wrap;   /* docker, cri, or auto: not wrapped */
+    enum logformat wrap;   /* docker, cri, journal, csv, or auto: not wrapped */
     struct log_codex codex;
     struct log_otlp otlp;
     struct journal journal;
@@ -50,7 +51,10 @@ struct logline {
     struct slice provider_s, app_s, environment_s;
     int64_t mtime_ns, last_ns;
     struct stream stream[UNWRAP_STREAMS];
-    struct buf scratch;      /* a line unescaped, or pairs as JSON */
+    struct buf scratch;     /* a line unescaped, or pairs as JSON */
+    struct buf row;         /* of a table, as JSON */
+    char head[LOGCSV_HEAD]; /* its names */
+    size_t head_n;
     uint64_t offset, number; /* of the record in hand */
     unsigned looks;
     struct logline_stats stats;
@@ -93,9 +97,17 @@ static struct slice keep(char *to, struct slice s)
     return slice_of(to, s.n);
 }
 
+static size_t keep_head(struct logline *l, struct slice names)
+{
+    if (names.n)
+        memcpy(l->head, names.p, names.n);
+    return names.n;
+}
+
 static bool is_wrap(enum logformat f)
 {
-    return f == LOGFORMAT_docker || f == LOGFORMAT_cri || f == LOGFORMAT_journal;
+    return f == LOGFORMAT_docker || f == LOGFORMAT_cri || f == LOGFORMAT_journal ||
+           f == LOGFORMAT_csv;
 }
 
 static void set_format(struct logline *l, enum logformat f)
@@ -135,6 +147,7 @@ void logline_free(struct logline *l)
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         buf_release(&l->stream[i].text);
     buf_release(&l->scratch);
+    buf_release(&l->row);
     free(l);
 }
 
@@ -204,8 +217,8 @@ static void look_at(struct logline *l, struct slice line)
         set_format(l, LOGFORMAT_cri);
     else if (unwrap_docker(line, &u))
         set_format(l, LOGFORMAT_docker);
-    else if (journal_begins(line)) {
-        set_format(l, LOGFORMAT_journal);
+    else if (journal_begins(line) || logcsv_detect(line)) {
+        set_format(l, journal_begins(line) ? LOGFORMAT_journal : LOGFORMAT_csv);
         return;
     } else
         u = (struct unwrapped){ .text = line };
@@ -270,19 +283,44 @@ static size_t record(struct judging *j, struct slice json, const char **why)
     return extract_record(j->l->x, json, &hint, on_usage, j, why);
 }
 
-/* A line that does not begin as JSON: JSON inside of it, else its key=value pairs. */
+/*
+ * A line that does not begin as JSON: the objects inside of it; else its key=value pairs,
+ * those in JSON left aside, as that may hold a prompt.
+ */
 static size_t text_record(struct judging *j, struct slice text, const char **why)
 {
+    struct logline *l = j->l;
     struct slice json;
-    size_t n = 0;
+    size_t n = 0, at = 0, first, done = 0;
     int64_t ns;
-    if (instant_prefix(text, &ns))
+    if (instant_prefix(slice_from(text, text.p[0] == '['), &ns))
         j->line_ns = ns;
     *why = "no JSON and no key=value pairs";
-    if (logtext_json(text, &j->l->scratch, &json))
-        n = record(j, json, why);
-    if (n == 0 && logtext_pairs(text, &j->l->scratch))
-        n = record(j, buf_slice(&j->l->scratch), why);
+    buf_reset(&l->row);
+    while (logtext_json(text, &at, &l->scratch, &json, &first)) {
+        const char *broken = "empty";
+        if (json.n)
+            n += record(j, json, &broken);
+        if (broken)
+            continue; /* {'a': 1}, {A:1}: text */
+        buf_add(&l->row, slice_head(slice_from(text, done), first - done));
+        done = at;
+    }
+    if (slice_starts(slice_from(text, first), SLICE("{\""))) /* JSON that is cut off */
+        text = slice_head(text, first);
+    buf_add(&l->row, slice_from(text, done));
+    if (n == 0 && logtext_pairs(buf_slice(&l->row), &l->scratch))
+        n = record(j, buf_slice(&l->scratch), why);
+    if (l->row.cap > JOIN_MAX / 8)
+        buf_release(&l->row);
+    return n;
+}
+
+static int otlp(struct logline *l, struct logparse *p)
+{
+    uint64_t before = l->otlp.dropped;
+    int n = log_otlp(p, &l->otlp);
+    l->stats.points_dropped += l->otlp.dropped - before;
     return n;
 }
 
@@ -304,7 +342,7 @@ static int parse(struct judging *j, enum logformat format, struct slice text,
     else if (format == LOGFORMAT_codex)
         n = log_codex(&p, &l->codex);
     else if (format == LOGFORMAT_otlp)
-        n = log_otlp(&p, &l->otlp);
+        n = otlp(l, &p);
     else if (logparse_knows(format))
         n = log_fields(&p, format);
     *why = p.why;
@@ -340,6 +378,31 @@ static int json_record(struct judging *j, struct slice text, const char **why)
     return n;
 }
 
+/* `{"a":…`, `[{…`; but `{PromptTokens:50}` and `[2026-11-02 10:00:00] …` are text. */
+static bool begins_json(struct slice text)
+{
+    struct slice rest = slice_trim(slice_head(slice_from(text, 1), 16));
+    char next = rest.n ? rest.p[0] : '}';
+    if (text.p[0] == '{')
+        return next == '"' || next == '}';
+    return text.p[0] == '[' && (next == '{' || next == '[' || next == ']' || next == '}');
+}
+
+/*
+ * A line of JSON that was written over several lines, `"completion_tokens": 4,`: what
+ * belongs together cannot be told, and a part of it would be a wrong number.
+ */
+static bool fragment(struct slice text)
+{
+    size_t at = 1;
+    if (text.p[0] != '"')
+        return false;
+    while (at < text.n && text.p[at] != '"' && text.p[at] > ' ')
+        at++;
+    return at + 1 < text.n && text.p[at] == '"' &&
+           slice_starts(slice_trim(slice_from(text, at + 1)), SLICE(":"));
+}
+
 /* Judge one line of the application. */
 static void judge(struct judging *j, struct slice text, bool squeezed)
 {
@@ -352,7 +415,11 @@ static void judge(struct judging *j, struct slice text, bool squeezed)
         return;
     if (j->line_ns != USAGE_NO_TIME)
         l->last_ns = j->line_ns;
-    bool json = text.p[0] == '{' || text.p[0] == '[';
+    if (fragment(text)) {
+        l->stats.not_json++;
+        return;
+    }
+    bool json = begins_json(text);
     int n = l->rule ? parse(j, l->format, text, &why)
             : json  ? json_record(j, text, &why)
                     : (int)text_record(j, text, &why);
@@ -454,6 +521,23 @@ static void feed_journal(struct judging *j, struct slice line, uint64_t offset,
     }
 }
 
+/* A row of a table: its names stand on the first line of the file. */
+static void feed_csv(struct judging *j, struct slice line, uint64_t offset)
+{
+    struct logline *l = j->l;
+    line = slice_trim(line);
+    if (!offset) {
+        l->head_n = line.n <= LOGCSV_HEAD ? keep_head(l, line) : 0;
+        return;
+    }
+    const char *why = l->head_n ? logcsv_row(slice_of(l->head, l->head_n), line, &l->row)
+                                : "the names of the columns are not known";
+    if (why)
+        l->stats.not_json += line.n > 0;
+    else
+        judge(j, buf_slice(&l->row), false);
+}
+
 /* --- feeding --------------------------------------------------------------------------
  */
 
@@ -478,8 +562,10 @@ static void feed(struct logline *l, struct slice line, uint64_t offset, uint64_t
     }
     l->offset = offset;
     l->number = number;
-    if (l->wrap == LOGFORMAT_auto || reads_all(l) ||
-        needle_find(&l->needle, line, 0) != SIZE_MAX)
+    if (l->wrap == LOGFORMAT_csv)
+        feed_csv(&j, line, offset);
+    else if (l->wrap == LOGFORMAT_auto || reads_all(l) ||
+             needle_find(&l->needle, line, 0) != SIZE_MAX)
         judge(&j, line, squeezed);
 }
 
@@ -538,8 +624,8 @@ uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
 }
 
 /*
- * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex and OTLP their own state: one blank
- * between words, numbers decimal.
+ * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex and OTLP their own state, for a table
+ * its names: one blank between words, numbers decimal.
  */
 void logline_save(const struct logline *l, struct buf *out)
 {
@@ -547,7 +633,9 @@ void logline_save(const struct logline *l, struct buf *out)
     buf_addi(out, l->last_ns);
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         buf_addf(out, " %llu", (unsigned long long)l->stream[i].done);
-    if (l->format == LOGFORMAT_codex)
+    if (l->wrap == LOGFORMAT_csv)
+        buf_addf(out, " %.*s", (int)l->head_n, l->head);
+    else if (l->format == LOGFORMAT_codex)
         log_codex_save(&l->codex, out);
     else if (l->format == LOGFORMAT_otlp)
         log_otlp_save(&l->otlp, out);
@@ -580,7 +668,9 @@ enum status logline_load(struct logline *l, struct slice state)
         if (!slice_u64(word(&state), &done[i]))
             return ST_BAD;
     ruled = format == LOGFORMAT_regex || format == LOGFORMAT_fields;
-    if (ruled                       ? !logrule_load(&counters, state)
+    bool table = wrap == LOGFORMAT_csv;
+    if (table                       ? state.n > LOGCSV_HEAD
+        : ruled                     ? !logrule_load(&counters, state)
         : format == LOGFORMAT_codex ? !log_codex_load(&codex, state)
         : format == LOGFORMAT_otlp  ? !log_otlp_load(&otlp, state)
                                     : state.n != 0)
@@ -590,6 +680,8 @@ enum status logline_load(struct logline *l, struct slice state)
     if (!l->rule && !ruled &&
         (l->configured == LOGFORMAT_auto || l->configured == l->wrap))
         l->format = format;
+    if (table)
+        l->head_n = keep_head(l, state);
     l->codex = codex;
     l->otlp = otlp;
     l->counters = counters;

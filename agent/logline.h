@@ -45,6 +45,7 @@ struct logline_stats {
     uint64_t too_long;     /* joined pieces over 1 MiB, squeezed lines without a record */
     uint64_t torn;         /* pieces whose rest never came */
     uint64_t time_guessed; /* records timed by an earlier line or by the file */
+    uint64_t points_dropped; /* of OTLP metrics beyond what a file's state follows */
 };
 
 struct logline;

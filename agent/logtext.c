@@ -17,24 +17,49 @@ static bool quoted(struct slice s, struct slice *inside)
     return false;
 }
 
-bool logtext_json(struct slice line, struct buf *out, struct slice *json)
+/* Behind the brace that closes the one at s.p[0], quoted ones left aside; 0: none does.
+ */
+static size_t balanced(struct slice s)
 {
-    size_t first = slice_chr(line, '{');
-    const char *last = line.n ? memrchr(line.p, '}', line.n) : NULL;
-    if (first == SIZE_MAX || !last || last < line.p + first)
-        return false;
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        else if (!in_string && c == '{')
+            depth++;
+        else if (!in_string && c == '}' && --depth == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+bool logtext_json(struct slice line, size_t *at, struct buf *out, struct slice *json,
+                  size_t *first)
+{
+    size_t brace = slice_chr(slice_from(line, *at), '{');
     struct slice inside;
-    if (first && line.p[first - 1] == '"' && first + 1 < line.n &&
-        line.p[first + 1] == '\\' && quoted(slice_from(line, first - 1), &inside)) {
+    *first = line.n;
+    if (brace == SIZE_MAX)
+        return false;
+    brace += *at;
+    if (brace && line.p[brace - 1] == '"' && brace + 1 < line.n &&
+        line.p[brace + 1] == '\\' && quoted(slice_from(line, brace - 1), &inside)) {
+        *first = brace - 1;
+        *at = *first + inside.n + 2;
         buf_reset(out);
-        *json = slice_of(NULL, 0);
-        if (!json_unescape(inside, out) || out->st != ST_OK)
-            return false;
-        *json = buf_slice(out);
+        *json = json_unescape(inside, out) && out->st == ST_OK ? buf_slice(out)
+                                                               : slice_of(NULL, 0);
         return true;
     }
-    *json = slice_of(line.p + first, (size_t)(last + 1 - line.p) - first);
-    return true;
+    size_t n = balanced(slice_from(line, brace));
+    *first = brace;
+    *json = slice_head(slice_from(line, brace), n);
+    *at = n ? brace + n : line.n;
+    return n > 0;
 }
 
 static bool letter(char c)
@@ -84,7 +109,7 @@ static struct slice next_value(struct slice s, size_t *at)
         return v;
     }
     size_t first = *at;
-    while (*at < s.n && !strchr(" \t,;)}]", s.p[*at]))
+    while (*at < s.n && !strchr(" \t,;()[]{}", s.p[*at]))
         ++*at;
     return slice_of(s.p + first, *at - first);
 }

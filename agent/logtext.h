@@ -14,10 +14,13 @@ enum {
 };
 
 /*
- * The JSON object in a line like `… reply={"id":…} …`, or unescaped from a quoted string
- * into `out` (cleared). False: there is none. *json borrows from line or out.
+ * The next object at or after *at in a line like `… ask={…} reply={"id":…} …`, braces
+ * matched, or unescaped from a quoted string into `out` (cleared). *at is left behind it.
+ * False: there is none. *json borrows from line or out; *first is where it stands, or
+ * where one begins that does not end.
  */
-bool logtext_json(struct slice line, struct buf *out, struct slice *json);
+bool logtext_json(struct slice line, size_t *at, struct buf *out, struct slice *json,
+                  size_t *first);
 
 /*
  * The pairs of `model=x prompt_tokens=50`, `Usage(input_tokens=5)`, `{PromptTokens:50}`

@@ -75,6 +75,8 @@ static const struct literal {
     L("bedrock-runtime", 0, 4, 7, PLAIN),
     L("\"chatcmpl-", 0, 4, 7, PLAIN),
     L("\"resp_", 0, 3, 7, PLAIN),
+    L("\"msg_", 0, 2, 7, PLAIN),
+    L("modelVersion", 0, 4, 7, PLAIN),
 #undef L
 };
 

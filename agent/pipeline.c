@@ -387,6 +387,7 @@ void pipeline_health(void *arg, struct buf *json)
     put_count(&o, "not_json", h.not_json);
     put_count(&o, "no_record", h.no_record);
     put_count(&o, "torn", h.torn);
+    put_count(&o, "metric_points", h.points_dropped);
     put_count(&o, "file_unreadable", h.unreadable);
     put_count(&o, "file_binary", h.binary);
     put_count(&o, "file_over_limit", h.over_limit);

@@ -223,6 +223,16 @@ static void put_number(struct raw *r, const struct raw_key *k, uint64_t v)
     }
 }
 
+/* Words that printed objects have for nothing. */
+static bool nothing(struct slice s)
+{
+    static const char *const words[] = { "None", "null", "nil", "undefined", "-", "n/a" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (slice_ieq(s, slice_str(words[i])))
+            return true;
+    return false;
+}
+
 /* A value that is no count stands for nothing at all. */
 static void read_number(struct raw *r, const struct raw_key *k, struct slice text)
 {
@@ -231,7 +241,7 @@ static void read_number(struct raw *r, const struct raw_key *k, struct slice tex
     if (decimal ? json_decimal(text, k->action == A_COST ? 12 : 3, &v)
                 : json_count(text, &v))
         put_number(r, k, v);
-    else if (k->action == A_NUM || k->action == A_COUNTER)
+    else if ((k->action == A_NUM || k->action == A_COUNTER) && !nothing(text))
         r->flags |= F_BAD_COUNT;
 }
 

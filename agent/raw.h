@@ -127,6 +127,8 @@ enum raw_str {
     S_PATH,
     S_HOST,
     S_STATUS_TEXT,
+    S_TRACE,
+    S_SPAN,
     RAW_STRS,
 };
 

@@ -224,9 +224,8 @@ static void nested(struct text *t, struct slice s, bool escaped)
     if (t->level == ENGINE_NEST || s.n < 12)
         return;
     char c = slice_trim(slice_head(s, 16)).n ? slice_trim(slice_head(s, 16)).p[0] : 0;
-    if ((c != '{' && c != '[') || (slice_find(s, SLICE("okens")) == SIZE_MAX &&
+    if ((c != '{' && c != '[') || (slice_find(s, SLICE("oken")) == SIZE_MAX &&
                                    slice_find(s, SLICE("usage")) == SIZE_MAX &&
-                                   slice_find(s, SLICE("Token")) == SIZE_MAX &&
                                    slice_find(s, SLICE("object")) == SIZE_MAX))
         return;
     if (escaped)

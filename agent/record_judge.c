@@ -7,6 +7,8 @@
 #include "agent/normalise.h"
 #include "common/instant.h"
 
+#include <stdio.h>
+
 /* provider_canonical with a memory: a log names few providers. */
 static struct slice canonical(struct extract *x, struct slice spelled)
 {
@@ -56,7 +58,33 @@ static void times(struct extract *x, const struct raw *r, const struct extract_h
         u->total_us = (int64_t)r->num[N_LATENCY_US];
 }
 
-static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
+/* An id that only a provider makes, beside counters that somebody copied. */
+static bool names_reply(struct slice id)
+{
+    static const char *const makes[] = { "chatcmpl-", "resp_", "msg_", "cmpl-", "gen-" };
+    for (size_t i = 0; i < sizeof makes / sizeof *makes; i++)
+        if (slice_starts(id, slice_str(makes[i])))
+            return true;
+    return false;
+}
+
+/*
+ * Trace and span name the call of a record that has counters and no id (usage-formats
+ * 8.2), within a second: loops make many alike under one span.
+ */
+static struct slice span(struct extract *x, const struct raw *r, const struct usage *u)
+{
+    struct slice trace = raw_str(r, S_TRACE), id = raw_str(r, S_SPAN);
+    if (!trace.n || !id.n || u->ts_ns == USAGE_NO_TIME)
+        return (struct slice){ NULL, 0 };
+    int n = snprintf(x->span, sizeof x->span, "%.*s:%.*s:%lld", SLICE_FMT(trace),
+                     SLICE_FMT(id), (long long)(u->ts_ns / 1000000000));
+    return n > 0 && (size_t)n < sizeof x->span ? slice_of(x->span, (size_t)n)
+                                               : (struct slice){ NULL, 0 };
+}
+
+static void names(struct extract *x, const struct raw *r, struct provider_hit hit,
+                  struct usage *u)
 {
     u->app = raw_str(r, S_APP);
     u->environment = raw_str(r, S_ENVIRONMENT);
@@ -75,8 +103,10 @@ static void names(const struct raw *r, struct provider_hit hit, struct usage *u)
         u->response_id = *hit.surface
                              ? judge_id(hit.surface, u->status, false, raw_str(r, S_ID))
                              : raw_str(r, S_ID);
+    else if (names_reply(raw_str(r, S_ID)))
+        u->response_id = raw_str(r, S_ID);
     else if (!u->request_id.n)
-        u->request_id = raw_str(r, S_ID);
+        u->request_id = raw_str(r, S_ID).n ? raw_str(r, S_ID) : span(x, r, u);
 }
 
 static void start(struct extract *x, const struct raw *r, const struct extract_hint *hint,
@@ -119,7 +149,7 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         hit.accounting = shape.accounting;
         hit.provider = NULL;
     }
-    names(r, hit, u);
+    names(x, r, hit, u);
     if (!hit.provider || !strcmp(hit.provider, "compat"))
         u->provider = provider.n     ? provider
                       : hit.provider ? slice_str(hit.provider)

@@ -229,6 +229,7 @@ static void add_stats(struct scan *s)
     to->too_long += from->too_long;
     to->torn += from->torn;
     to->time_guessed += from->time_guessed;
+    to->points_dropped += from->points_dropped;
 }
 
 /* A capture that begins with the bytes `first`. */

@@ -394,8 +394,11 @@ static void skipped_note(const struct scan_report *r, struct buf *out)
     struct note t = { out, "Skipped", false };
     note(&t, r->lines.too_long + r->log.too_long, "line that is too long",
          "lines that are too long");
-    note(&t, r->log.not_json, "line of broken JSON", "lines of broken JSON");
+    note(&t, r->log.not_json, "line of broken JSON (a record is one line)",
+         "lines of broken JSON (a record is one line: jq -c . makes it so)");
     note(&t, r->log.torn, "line without its end", "lines without their end");
+    note(&t, r->log.points_dropped, "point of an OTLP metric: too many series in a file",
+         "points of OTLP metrics: too many series in a file");
     note(&t, r->not_text, "file that is not a text log", "files that are not text logs");
     note(&t, r->outside, "record outside the dates", "records outside the dates");
     note(&t, r->lost, "record for lack of memory", "records for lack of memory");
@@ -530,6 +533,7 @@ static void json_report(struct json_out *o, const struct scan_report *r)
     number_field(o, "too_long", r->lines.too_long + r->log.too_long);
     number_field(o, "not_json", r->log.not_json);
     number_field(o, "torn", r->log.torn);
+    number_field(o, "metric_points", r->log.points_dropped);
     number_field(o, "no_record", r->log.no_record);
     number_field(o, "not_text_files", r->not_text);
     number_field(o, "unreadable_files", r->unreadable);

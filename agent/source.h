@@ -28,7 +28,7 @@ struct source_health {
     uint64_t lag_bytes;  /* written and not read yet, as last seen */
     uint64_t bytes, lines, candidates, records;
     uint64_t too_long, not_json, no_record, torn; /* lines without a record, by reason */
-    uint64_t time_guessed;
+    uint64_t time_guessed, points_dropped;
     uint64_t unreadable, binary, over_limit; /* files left out now, by reason */
     uint64_t truncated, rotated;             /* rotations seen */
     uint64_t unread_gone; /* bytes of vanished files that nobody read (a .gz may) */

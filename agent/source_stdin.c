@@ -121,6 +121,7 @@ static void input_health(const struct source *s, struct source_health *sum)
     sum->no_record += l->no_record;
     sum->torn += l->torn;
     sum->time_guessed += l->time_guessed;
+    sum->points_dropped += l->points_dropped;
     sum->binary += in->refused;
 }
 

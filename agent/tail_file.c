@@ -319,6 +319,7 @@ static void count_lines(struct tail_reader *r, const struct logline_stats *befor
     r->count->too_long += now->too_long - before->too_long;
     r->count->torn += now->torn - before->torn;
     r->count->time_guessed += now->time_guessed - before->time_guessed;
+    r->count->points_dropped += now->points_dropped - before->points_dropped;
 }
 
 /* What `l` went through since `before`, on top of the counts. */

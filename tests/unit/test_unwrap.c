@@ -67,6 +67,8 @@ static const struct {
     { "INFO reply={\"id\":1} done", "{\"id\":1}", NULL },
     { "INFO reply=\"{\\\"id\\\":\\\"m\\\"}\" x", "{\"id\":\"m\"}", NULL },
     { "no braces", NULL, NULL },
+    { "a={\"s\":\"}{\\\"}\"} b={}", "{\"s\":\"}{\\\"}\"}", NULL },
+    { "usage: Usage(a=1) b=[c=2]", NULL, "{\"usage\":\"Usage\",\"a\":1,\"c\":2}" },
     { "} wrong {", NULL, NULL },
     { "ts=2026-11-02T10:00:00Z level=info msg=\"a \\\"b\\\"\" prompt_tokens=50 x= y",
       NULL,
@@ -91,7 +93,8 @@ static void test_text(void **state)
     for (size_t c = 0; c < sizeof texts / sizeof *texts; c++) {
         struct buf b = { 0 };
         struct slice json, line = slice_str(texts[c].line);
-        bool found = logtext_json(line, &b, &json);
+        size_t at = 0, first;
+        bool found = logtext_json(line, &at, &b, &json, &first);
         if (found != (texts[c].json != NULL) ||
             (found && !slice_eq(json, slice_str(texts[c].json))))
             fail_msg("%s", texts[c].line);

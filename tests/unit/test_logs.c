@@ -1,0 +1,131 @@
+/*
+ * Every log format by made-up files: tests/unit/logs.txt, read in one go and with a
+ * restart of the agent behind every line.
+ */
+#include "agent/logline.h"
+#include "describe.h"
+#include "testing.h"
+
+struct log_case {
+    unsigned line; /* of logs.txt */
+    struct slice name, text, want;
+    enum logformat format; /* found by looking */
+    uint64_t skipped;      /* lines of broken JSON */
+};
+
+/* The next case of the file; false at its end. */
+static bool case_next(struct log_case *c, struct slice *file, unsigned *at)
+{
+    struct slice line, format;
+    memset(c, 0, sizeof *c);
+    while (file->n && !c->want.p) {
+        const char *begin = file->p;
+        slice_cut(*file, '\n', &line, file);
+        ++*at;
+        if (slice_starts(line, SLICE("@ "))) {
+            slice_cut(slice_from(line, 2), ' ', &format, &c->name);
+            assert_true(logformat_parse(format, &c->format));
+            c->line = *at;
+            c->text = slice_of(file->p, 0);
+        } else if (slice_starts(line, SLICE("!"))) {
+            c->skipped = strtoull(line.p + 1, NULL, 10);
+            c->text.n = c->text.n ? c->text.n : (size_t)(begin - c->text.p);
+        } else if (slice_starts(line, SLICE("="))) {
+            c->text.n = c->text.n ? c->text.n : (size_t)(begin - c->text.p);
+            c->want = slice_trim(slice_from(line, 1));
+            c->want.p = c->want.n ? c->want.p : line.p;
+        }
+    }
+    return c->want.p != NULL;
+}
+
+static struct logline *open_file(struct extract *x, struct slice file,
+                                 enum lines_need *need)
+{
+    struct logline_options opt = { .mtime_ns = 1700000000000000000 };
+    struct logline *l = logline_new(x, &opt);
+    const char *reason;
+    *need = logline_sniff(l, file, &reason);
+    assert_null(reason);
+    return l;
+}
+
+/* Lines `from` to `to`. */
+static void feed(struct logline *l, struct slice file, size_t from, size_t to,
+                 struct buf *out)
+{
+    struct slice line;
+    uint64_t at = 0;
+    for (size_t i = 0; file.n && i < to; i++) {
+        slice_cut(file, '\n', &line, &file);
+        if (i >= from)
+            logline_feed(l, line, at, i + 1, describe, out);
+        at += line.n + 1;
+    }
+}
+
+static void check(const struct log_case *c, const struct buf *got, size_t stop,
+                  size_t *wrong)
+{
+    if (slice_eq(c->want, buf_slice(got)))
+        return;
+    print_error("logs.txt:%u: %.*s, stopped at %zu\n  got  %.*s\n  want %.*s\n", c->line,
+                SLICE_FMT(c->name), stop, SLICE_FMT(buf_slice(got)), SLICE_FMT(c->want));
+    ++*wrong;
+}
+
+static void run(struct extract *x, const struct log_case *c, size_t *wrong)
+{
+    struct buf out = { 0 }, saved = { 0 };
+    enum lines_need need;
+    for (size_t stop = 0, before = *wrong; stop < 6 && *wrong == before; stop++) {
+        buf_reset(&out);
+        buf_reset(&saved);
+        struct logline *l = open_file(x, c->text, &need);
+        if (!stop)
+            CHECK(logline_format(l) == c->format, "%.*s: %s", SLICE_FMT(c->name),
+                  logformat_name(logline_format(l)));
+        feed(l, c->text, 0, stop, &out);
+        uint64_t skipped = logline_stats(l)->not_json;
+        logline_save(l, &saved);
+        assert_true(saved.n <= LOGLINE_STATE_MAX);
+        logline_free(l);
+        l = logline_new(x, &(struct logline_options){ .mtime_ns = 1700000000000000000 });
+        assert_int_equal(logline_load(l, buf_slice(&saved)), ST_OK);
+        feed(l, c->text, stop, SIZE_MAX, &out);
+        logline_finish(l, describe, &out);
+        check(c, &out, stop, wrong);
+        skipped += logline_stats(l)->not_json;
+        CHECK(skipped == c->skipped, "%.*s: %llu skipped", SLICE_FMT(c->name),
+              (unsigned long long)skipped);
+        logline_free(l);
+    }
+    buf_release(&out);
+    buf_release(&saved);
+}
+
+static void files(void **state)
+{
+    FILE *f = fopen(BREAKEVEN_LOGS, "rb");
+    char *text = calloc(1, 1 << 20);
+    (void)state;
+    assert_non_null(f);
+    struct slice file = slice_of(text, fread(text, 1, 1 << 20, f));
+    fclose(f);
+    struct extract *x = extract_new();
+    struct log_case c;
+    unsigned at = 0;
+    size_t n = 0, wrong = 0;
+    for (; case_next(&c, &file, &at); n++)
+        run(x, &c, &wrong);
+    print_message("%zu files\n", n);
+    assert_int_equal(wrong, 0);
+    extract_free(x);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(files) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
