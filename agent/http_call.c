@@ -70,6 +70,7 @@ struct http_call *http_call_new(const struct http_conn *conn,
     usage_init(&c->delivered);
     c->delivered.agg_n = 0;
     c->head = slice_eq(r->method, SLICE("HEAD"));
+    c->websocket = r->websocket;
     c->connect = slice_eq(r->method, SLICE("CONNECT"));
     c->mute[STREAM_UP] = c->mute[STREAM_DOWN] = !c->state;
     if (!c->state)
@@ -79,7 +80,7 @@ struct http_call *http_call_new(const struct http_conn *conn,
     struct slice host = host_and_port(r->host, &port);
     struct exchange *before = extract_hold(s->extract, c->state);
     extract_begin(s->extract, conn->tls ? SLICE("https") : SLICE("http"), host, port,
-                  r->method, r->target);
+                  r->websocket ? SLICE("WEBSOCKET") : r->method, r->target);
     extract_request_headers(s->extract, r->field, r->fields);
     extract_hold(s->extract, before);
     http_notes_init(&c->notes);
@@ -104,8 +105,10 @@ void http_call_response(struct http_call *c, uint16_t status,
     struct exchange *before = extract_hold(x, c->state);
     extract_response_head(x, status, field, fields);
     http_notes_response(&c->notes, field, fields);
+    if (c->websocket && (status == 101 || (c->connect && status < 300)))
+        c->socket = http_socket_new(c, field, fields);
     extract_hold(x, before);
-    if (!c->head)
+    if (!c->head && !c->socket)
         begin_coding(c, STREAM_DOWN, field, fields);
 }
 
@@ -157,6 +160,11 @@ void http_call_body(struct http_call *c, enum stream_dir d, struct slice piece,
     struct extract *x = c->conn->shared->extract;
     struct exchange *before = extract_hold(x, c->state);
     extract_parts(x, ts_ns, part, c);
+    if (c->socket) {
+        http_socket_data(c->socket, d, ts_ns, piece);
+        extract_hold(x, before);
+        return;
+    }
     decoded(c, d, piece);
     if (d == STREAM_DOWN && c->token_ns == NOT_YET && extract_saw_token(x))
         c->token_ns = ts_ns;
@@ -172,6 +180,18 @@ void http_call_gap(struct http_call *c, enum stream_dir d)
     c->lost_request |= d == STREAM_UP;
     decode_free(c->decode[d]);
     c->decode[d] = NULL;
+}
+
+void http_call_skip(struct http_call *c, enum stream_dir d, uint64_t bytes, int64_t ts_ns)
+{
+    if (!c || !c->socket) {
+        http_call_gap(c, d);
+        return;
+    }
+    struct extract *x = c->conn->shared->extract;
+    struct exchange *before = extract_hold(x, c->state);
+    http_socket_gap(c->socket, d, ts_ns, bytes);
+    extract_hold(x, before);
 }
 
 void http_call_done(struct http_call *c, enum stream_dir d, int64_t ts_ns)
@@ -250,12 +270,25 @@ static void judge(struct http_call *c)
     s->in_flight--;
 }
 
+/* The upgrade itself was a whole exchange, however its socket ends. */
+static void end_socket(struct http_call *c, int64_t ts_ns)
+{
+    struct extract *x = c->conn->shared->extract;
+    struct exchange *before = extract_hold(x, c->state);
+    http_socket_free(c->socket, ts_ns);
+    c->socket = NULL;
+    extract_hold(x, before);
+    c->done[STREAM_DOWN] = true;
+}
+
 void http_call_end(struct http_call *c, int64_t ts_ns)
 {
     if (!c)
         return;
     if (c->end_ns == NOT_YET)
         c->end_ns = ts_ns;
+    if (c->socket)
+        end_socket(c, ts_ns);
     if (c->state)
         judge(c);
     decode_free(c->decode[STREAM_UP]);

@@ -7,7 +7,7 @@
 #define BREAKEVEN_HTTP_CALL_H
 
 #include "agent/decode.h"
-#include "agent/http.h"
+#include "agent/http_socket.h"
 
 /* What a connection lends to its calls. */
 struct http_conn {
@@ -23,6 +23,7 @@ struct http_request {
     struct slice method, host, target; /* host: with its port if it has one */
     const struct extract_header *field;
     size_t fields;
+    bool websocket; /* asks for one */
 };
 
 struct http_call {
@@ -34,11 +35,12 @@ struct http_call {
     bool lost;                /* bytes of the response, or its coding: no numbers */
     bool lost_request;
     bool done[2]; /* that message has ended */
-    bool head, connect, expect, h2c;
+    bool head, connect, expect, h2c, websocket;
     bool responding; /* the final response has begun */
     uint16_t status;
     struct http_notes notes;
-    int64_t stream;                                       /* of HTTP/2; -1 */
+    struct http_socket *socket; /* what it has become; bodies go there */
+    int64_t stream;             /* of HTTP/2; -1 */
     int64_t first_ns, sent_ns, byte_ns, token_ns, end_ns; /* INT64_MIN: not yet */
     struct usage delivered;                               /* see struct http_origin */
 };
@@ -58,6 +60,9 @@ void http_call_body(struct http_call *c, enum stream_dir d, struct slice piece,
                     int64_t ts_ns);
 /* Bytes of that body are missing from here on. */
 void http_call_gap(struct http_call *c, enum stream_dir d);
+/* So many of its bytes are missing here (0: an unknown number), and others may follow. */
+void http_call_skip(struct http_call *c, enum stream_dir d, uint64_t bytes,
+                    int64_t ts_ns);
 /* That message is over. */
 void http_call_done(struct http_call *c, enum stream_dir d, int64_t ts_ns);
 

@@ -10,6 +10,7 @@ struct http_one {
     struct http1 side[2];
     struct http_call *oldest, *newest;
     struct http_call *asking, *answering; /* whose body is being read; NULL: nobody's */
+    struct http_call *socket;             /* all bytes are its WebSocket's; NULL: none */
     size_t calls;
     enum http_next next;
     bool closed[2];
@@ -60,6 +61,8 @@ static struct http_call *pop(struct http_one *o)
         o->asking = NULL;
     if (o->answering == c)
         o->answering = NULL;
+    if (o->socket == c)
+        o->socket = NULL;
     return c;
 }
 
@@ -127,6 +130,8 @@ static bool request_head(void *arg, const struct http1_head *h)
     struct http_call *c = NULL;
     o->spoken = true;
     http1_head_get(h, SLICE("host"), &r.host);
+    r.websocket = http1_head_get(h, SLICE("upgrade"), &value) &&
+                  http1_list_has(value, SLICE("websocket"));
     if (o->calls < o->conn->shared->limits.in_flight)
         c = http_call_new(o->conn, &r, -1, o->now_ns);
     if (!c) {
@@ -187,14 +192,22 @@ static void body_unwanted(struct http_one *o, struct http_call *c)
     o->asking = NULL;
 }
 
-static void switch_protocol(struct http_one *o, const struct http1_head *h,
-                            const struct http_call *c)
+static bool becomes_two(const struct http1_head *h, const struct http_call *c)
 {
     struct slice to;
-    bool h2c = c && c->h2c && http1_head_get(h, SLICE("upgrade"), &to) &&
-               http1_list_has(to, SLICE("h2c"));
-    o->next = h2c ? HTTP_BECOMES_TWO : HTTP_BECOMES_OPAQUE;
-    if (!h2c)
+    return h->status == 101 && c && c->h2c && http1_head_get(h, SLICE("upgrade"), &to) &&
+           http1_list_has(to, SLICE("h2c"));
+}
+
+/* What follows is a WebSocket that can be read, or it is nothing to us. */
+static void leave_http(struct http_one *o, struct http_call *c)
+{
+    if (c && c->socket) {
+        o->socket = c;
+        return;
+    }
+    o->next = HTTP_BECOMES_OPAQUE;
+    if (!c || !c->websocket)
         count(o, HTTP_upgraded);
 }
 
@@ -213,11 +226,15 @@ static bool response_head(void *arg, const struct http1_head *h)
     c = match(o);
     if (!c)
         count(o, HTTP_unmatched);
-    if (h->status == 101 || (c && c->connect && h->status < 300))
-        switch_protocol(o, h, c);
-    if (o->next == HTTP_BECOMES_TWO)
+    if (becomes_two(h, c)) {
+        o->next = HTTP_BECOMES_TWO;
         return false;
+    }
     http_call_response(c, h->status, h->field, h->fields, o->now_ns);
+    if (h->status == 101 || (c && c->connect && h->status < 300))
+        leave_http(o, c);
+    if (o->socket)
+        return false;
     if (c)
         body_unwanted(o, c);
     o->answering = c;
@@ -270,6 +287,11 @@ size_t http_one_data(struct http_one *o, enum stream_dir d, int64_t ts_ns,
     o->now_ns = ts_ns;
     while (at < in.n && o->next == HTTP_STAYS) {
         enum http1_end end;
+        if (o->socket) {
+            http_call_body(o->socket, d, slice_from(in, at), ts_ns);
+            at = in.n;
+            break;
+        }
         at += http1_feed(&o->side[d], slice_from(in, at), &events[d], o, &end);
         if (end == HTTP1_DONE) {
             message_done(o, d);
@@ -289,6 +311,10 @@ size_t http_one_data(struct http_one *o, enum stream_dir d, int64_t ts_ns,
 void http_one_gap(struct http_one *o, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
 {
     o->now_ns = ts_ns;
+    if (o->socket) {
+        http_call_skip(o->socket, d, bytes, ts_ns);
+        return;
+    }
     switch (http1_gap(&o->side[d], bytes)) {
     case HTTP1_MORE:
         http_call_gap(d == STREAM_UP ? o->asking : o->answering, d);

@@ -16,7 +16,8 @@ struct http_one;
 enum http_next {
     HTTP_STAYS,
     HTTP_BECOMES_TWO,    /* 101 to an upgrade to h2c; http_one_take has its call */
-    HTTP_BECOMES_OPAQUE, /* WebSocket, CONNECT, or nothing that can be told apart */
+    HTTP_BECOMES_OPAQUE, /* CONNECT, a WebSocket of no use, or nothing that can be told
+                            apart */
 };
 
 /* NULL: out of memory. `c` is borrowed. */

@@ -65,6 +65,8 @@ static void request(void *arg, uint32_t stream, const struct extract_header *fie
     for (size_t i = 0; i < n && !r.host.n; i++)
         if (slice_eq(field[i].name, SLICE("host")))
             r.host = field[i].value;
+    /* RFC 8441 */
+    r.websocket = slice_eq(pseudo(field, n, SLICE(":protocol")), SLICE("websocket"));
     if (!r.method.n) {
         s->count[HTTP_bad_message]++;
         return;
@@ -202,6 +204,6 @@ bool http_two_gap(struct http_two *t, enum stream_dir d, int64_t ts_ns, uint64_t
     t->now_ns = ts_ns;
     if (!http2_gap(&t->side[d], bytes, &stream))
         return give_up(t, HTTP_headers_lost);
-    http_call_gap(*find(t, stream), d);
+    http_call_skip(*find(t, stream), d, bytes, ts_ns);
     return true;
 }

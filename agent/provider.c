@@ -123,11 +123,11 @@ static void split(struct slice path, struct path *out)
     }
 }
 
-/* One segment against one of a row: "*", "{m}", "{m}:verb" or the text itself. */
+/* One segment against one of a row: "*", "*end", "{m}", "{m}:verb" or the text itself. */
 static bool segment_fits(struct slice want, struct slice seg, struct slice *model)
 {
-    if (slice_eq(want, SLICE("*")))
-        return true;
+    if (slice_starts(want, SLICE("*")))
+        return slice_ends(seg, slice_from(want, 1));
     if (!slice_starts(want, SLICE("{m}")))
         return slice_eq(want, seg);
     struct slice verb = slice_from(want, 3);
@@ -196,6 +196,20 @@ static struct slice deployment(const struct path *p)
     return (struct slice){ NULL, 0 };
 }
 
+/* A realtime session names its model, or its deployment, in the query. */
+static struct slice model_of_query(struct slice target)
+{
+    struct slice one, name, value, none = { NULL, 0 };
+    slice_cut(target, '?', &one, &target);
+    while (target.n) {
+        slice_cut(target, '&', &one, &target);
+        slice_cut(one, '=', &name, &value);
+        if (slice_eq(name, SLICE("model")) || slice_eq(name, SLICE("deployment")))
+            return value;
+    }
+    return none;
+}
+
 static struct provider_hit hit(const struct surface *s, const char *provider,
                                struct slice model, const struct path *p)
 {
@@ -252,6 +266,8 @@ struct provider_hit provider_match(struct slice method, struct slice host, uint1
         h = hit(s, provider, model, &p);
     else
         h = unlisted(provider, listed && (!known || known->other == OTHER_ADMIN), host);
+    if (!h.model.n && slice_eq(method, SLICE("WEBSOCKET")))
+        h.model = model_of_query(target);
     h.region = region_of(host);
     return h;
 }

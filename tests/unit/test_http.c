@@ -153,7 +153,7 @@ static const struct {
       "b ok exact 3+4; ",
       HTTP_joined },
     { "upgrade to something else",
-      { { '>', "GET /v1/realtime HTTP/1.1\r\nHost: api.openai.com\r\nUpgrade: "
+      { { '>', "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: "
                "websocket\r\nConnection: upgrade\r\n\r\n" },
         { '<',
           "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x01x" },
