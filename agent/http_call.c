@@ -65,6 +65,7 @@ struct http_call *http_call_new(const struct http_conn *conn,
         return NULL;
     c->conn = conn;
     c->stream = stream;
+    c->left = UINT64_MAX;
     c->first_ns = c->sent_ns = ts_ns;
     c->byte_ns = c->token_ns = c->end_ns = NOT_YET;
     usage_init(&c->delivered);

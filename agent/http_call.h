@@ -39,6 +39,7 @@ struct http_call {
     bool responding; /* the final response has begun */
     uint16_t status;
     struct http_notes notes;
+    uint64_t left; /* of the response's Content-Length, in HTTP/2; UINT64_MAX: not said */
     struct http_socket *socket; /* what it has become; bodies go there */
     int64_t stream;             /* of HTTP/2; -1 */
     int64_t first_ns, sent_ns, byte_ns, token_ns, end_ns; /* INT64_MIN: not yet */

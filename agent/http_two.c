@@ -80,6 +80,19 @@ static void request(void *arg, uint32_t stream, const struct extract_header *fie
         add(t, c);
 }
 
+/*
+ * A client that has all bytes of the Content-Length may leave before END_STREAM comes, as
+ * curl does: what it got is whole (RFC 9113, 8.1.1).
+ */
+static void down_bytes(struct http_two *t, struct http_call *c, uint64_t n)
+{
+    if (c->left == UINT64_MAX || n > c->left)
+        return;
+    c->left -= n;
+    if (!c->left)
+        http_call_done(c, STREAM_DOWN, t->now_ns);
+}
+
 static void response(void *arg, uint32_t stream, const struct extract_header *field,
                      size_t n)
 {
@@ -99,6 +112,10 @@ static void response(void *arg, uint32_t stream, const struct extract_header *fi
     if (!c)
         t->conn->shared->count[HTTP_unmatched]++;
     http_call_response(c, (uint16_t)status, field, n, t->now_ns);
+    for (size_t i = 0; c && i < n; i++)
+        if (slice_eq(field[i].name, SLICE("content-length")) &&
+            slice_u64(field[i].value, &c->left) && !c->head)
+            down_bytes(t, c, 0);
 }
 
 /* --- streams --------------------------------------------------------------------------
@@ -113,7 +130,10 @@ static void up_data(void *arg, uint32_t stream, struct slice piece)
 static void down_data(void *arg, uint32_t stream, struct slice piece)
 {
     struct http_two *t = arg;
-    http_call_body(*find(t, stream), STREAM_DOWN, piece, t->now_ns);
+    struct http_call *c = *find(t, stream);
+    http_call_body(c, STREAM_DOWN, piece, t->now_ns);
+    if (c)
+        down_bytes(t, c, piece.n);
 }
 
 static void end(struct http_two *t, uint32_t stream, enum stream_dir d)

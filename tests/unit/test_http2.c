@@ -203,6 +203,31 @@ static void client_resets(struct script *s)
     piece(s, 3, ANSWER("b", "3", "4"), 0, 999, true);
 }
 
+static void sized_head(struct script *s, uint32_t stream)
+{
+    static const char *const h[] = { ":status", "200", "content-length", "99", NULL };
+    char room[512];
+    _Static_assert(sizeof(ANSWER("a", "1", "2")) == 100, "as the head says");
+    frame(s, STREAM_DOWN, HEADERS, END_HEADERS, stream,
+          block(s, STREAM_DOWN, h, room, sizeof room));
+}
+
+/* All bytes of the Content-Length are there, END_STREAM is not waited for; of b's half.
+ */
+static void left_with_all(struct script *s)
+{
+    ask(s, 1, ASK("a"));
+    ask(s, 3, ASK("b"));
+    sized_head(s, 1);
+    piece(s, 1, ANSWER("a", "1", "2"), 0, 45, false);
+    piece(s, 1, ANSWER("a", "1", "2"), 45, 999, false);
+    frame(s, STREAM_UP, RST, 0, 1, SLICE("\0\0\0\10"));
+    frame(s, STREAM_DOWN, DATA, END_STREAM, 1, slice_of(NULL, 0));
+    sized_head(s, 3);
+    piece(s, 3, ANSWER("b", "3", "4"), 0, 45, false);
+    frame(s, STREAM_UP, RST, 0, 3, SLICE("\0\0\0\10"));
+}
+
 static void closed_early(struct script *s)
 {
     ask(s, 1, ASK("a"));
@@ -297,6 +322,8 @@ static const struct {
     { everything, "everything", "a 1 ok exact 1+2; ", HTTP_complete },
     { client_resets, "client resets", "a 1 aborted estimated; b 3 ok exact 3+4; ",
       HTTP_aborted },
+    { left_with_all, "left with all", "a 1 ok exact 1+2; b 3 aborted estimated; ",
+      HTTP_complete },
     { closed_early, "closed early", "a 1 aborted estimated; ", HTTP_aborted },
     { answered_early, "answered early", "a 1 ok exact 1+2; ", HTTP_complete },
     { lost_data, "lost data", "a 1 aborted missing; b 3 ok exact 3+4; ", HTTP_spoiled },
