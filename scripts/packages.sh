@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # packages.sh SECTION…: install what packages.txt lists there and is not installed yet.
-# Non-interactive; as root, or by sudo. Debian 12 and 13, Ubuntu 24.04.
+# Or provided there by another package: a newer nodejs brings npm along, and conflicts with
+# the one of the distribution. Non-interactive; as root, or by sudo. Debian 12 and 13,
+# Ubuntu 24.04.
 set -euo pipefail
 list=$(dirname "$0")/../packages.txt
 
@@ -10,8 +12,11 @@ wanted() {
         /^[^#]/ && index(want, " " section " ") { print $1 }' "$list"
 }
 
+present=$(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' |
+    sed -n 's/^installed //p' | tr ',' '\n' | sed 's/^ *//; s/ .*//' | sort -u)
+
 installed() {
-    dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
+    grep -qxF "$1" <<<"$present"
 }
 
 # The sanitizer and fuzzer runtime carries the compiler's version in its name.
