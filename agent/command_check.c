@@ -1,6 +1,7 @@
 /* The check command: see command.h. A shell file. */
 #include "agent/command.h"
 
+#include "agent/command_capture.h"
 #include "agent/lines.h"
 #include "agent/tail_walk.h"
 #include "common/json.h"
@@ -172,8 +173,11 @@ static void print_text(const struct config *c, const char *token, struct check *
                *token ? "with a token" : "without a token");
     else
         printf("collector  none: totals stay in the spool\n");
-    printf("logs\n");
+    if (c->logs.n)
+        printf("logs\n");
     check_logs(c, k);
+    if (c->capture.line)
+        command_capture(c, NULL);
 }
 
 static void print_json(const struct config *c, const char *token, struct check *k)
@@ -197,6 +201,11 @@ static void print_json(const struct config *c, const char *token, struct check *
     json_open(&o, '[');
     check_logs(c, k);
     json_close(&o, ']');
+    json_key(&o, "capture");
+    if (c->capture.line)
+        command_capture(c, &o);
+    else
+        json_null(&o);
     json_close(&o, '}');
     puts(buf_cstr(&text));
     buf_release(&text);

@@ -19,7 +19,7 @@ enum {
     TELL_MS = 10000,  /* how dark it is, and what the kernel dropped */
     LOOK_MS = 1000,   /* is the interface still there? */
     RETRY_MS = 500,   /* first try to attach again; doubled to RETRY_MOST_MS */
-    RETRY_MOST_MS = 30000,
+    RETRY_MOST_MS = 5000,
     PROVIDERS = 8, /* whose rate limit is shown */
 };
 
@@ -530,6 +530,14 @@ static void live_finish(struct source *base)
     if (!s->retry_ms)
         take_packets(s);
     traffic_finish(s->traffic);
+    log_info(s->env->log,
+             "capture: %llu packets, %llu dropped by the kernel; %llu exchanges, %llu "
+             "calls; %llu TLS connections in the dark",
+             (unsigned long long)capture_stats(s->traffic->capture)->packets,
+             (unsigned long long)live_stats(s->live)->dropped,
+             (unsigned long long)s->traffic->http.count[HTTP_exchanges],
+             (unsigned long long)s->calls,
+             (unsigned long long)s->traffic->conn.stats.dark);
 }
 
 /* --- life -----------------------------------------------------------------------------
