@@ -21,6 +21,11 @@ def skip(why):
     sys.exit(SKIP)
 
 
+def fail(why):
+    print("FAIL", why)
+    sys.exit(1)
+
+
 def wants(*programs):
     """Skip the test unless all these programs are there."""
     for name in programs:
@@ -57,9 +62,9 @@ def until(what, seconds=20, process=None):
     end = time.monotonic() + seconds
     while not what():
         if process and process.poll() is not None:
-            sys.exit("%s ended with %s" % (process.args, process.returncode))
+            fail("%s ended with %s" % (process.args, process.returncode))
         if time.monotonic() > end:
-            sys.exit("waited %d s in vain for %s" % (seconds, what))
+            fail("waited %d s in vain for %s" % (seconds, what))
         time.sleep(0.02)
 
 

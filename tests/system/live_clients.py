@@ -23,6 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS = os.path.join(HERE, "..", "clients")
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import meters  # noqa: E402
 import netlab  # noqa: E402
 
 SERVER = "10.77.0.2"
@@ -152,15 +153,6 @@ def drive(work, keys, only, watch):
 
 # --- comparison ---
 
-def scan(agent, path, keys):
-    keylog = ["--tls-keylog", keys] if os.path.exists(keys) else []
-    done = subprocess.run([agent, "scan", "--calls", "--all", "--no-dedup", *keylog, path],
-                          capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit("scan: exit %d: %s" % (done.returncode, done.stderr))
-    return [json.loads(line) for line in done.stdout.splitlines()], done.stdout + done.stderr
-
-
 def port(text):
     return int(text.rsplit(":", 1)[1])
 
@@ -252,7 +244,7 @@ class Growing:
         self.next = time.monotonic() + 1
         if os.path.getsize(self.path) < 24:
             return
-        calls, _ = scan(self.agent, self.path, self.keys)
+        calls, _ = meters.scan(self.agent, self.path, self.keys, "--all", "--no-dedup")
         self.looks += 1
         for call in calls:
             if call["quality"] == "exact" and call["response_id"]:
