@@ -103,7 +103,7 @@ static void put_time(struct cells *c, const char *name, int64_t at)
 static void put_cost(struct cells *c, const char *name, const struct query_row *r)
 {
     struct buf b = { 0 };
-    bool known = r->cost > 0 || r->calls_unpriced < r->calls || r->calls == 0;
+    bool known = query_cost_known(r);
     if (!cell(c, name))
         return;
     if (known)

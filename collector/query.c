@@ -1,6 +1,8 @@
 /* Grouping, pricing and sorting of a store scan: see query.h. */
 #include "collector/query.h"
 
+#include "collector/price_memo.h"
+
 #include <stdlib.h>
 
 /* --- groups ---------------------------------------------------------------------------
@@ -8,7 +10,7 @@
 
 struct groups {
     const struct store_query *q;
-    const struct price_book *book;
+    struct price_memo *prices;
     struct arena *arena;
     enum store_dim dim[STORE_DIMS]; /* the grouped ones */
     size_t dims;
@@ -142,7 +144,7 @@ static bool billable(const struct store_row *r)
     return false;
 }
 
-static void add_cost(struct query_row *to, const struct price_book *book,
+static void add_cost(struct query_row *to, struct price_memo *prices,
                      const struct store_row *r)
 {
     uint64_t context = 0;
@@ -153,9 +155,7 @@ static void add_cost(struct query_row *to, const struct price_book *book,
                               .region = r->dim[STORE_region],
                               .day = r->time,
                               .context = (unsigned)context };
-    struct price_cost c = { .priced = false };
-    if (book)
-        c = price_usage(book, &pq, r->calls, r->v);
+    struct price_cost c = price_memo_usage(prices, r->series, &pq, r->calls, r->v);
     if (c.priced) {
         to->cost += c.pico;
         to->unpriced |= c.unpriced;
@@ -165,15 +165,10 @@ static void add_cost(struct query_row *to, const struct price_book *book,
     }
 }
 
-static enum status add_row(void *arg, const struct store_row *r)
+/* The measures of a scanned row into a sum. */
+static void add_measures(struct query_row *to, struct price_memo *prices,
+                         const struct store_row *r)
 {
-    struct groups *g = arg;
-    struct query_row *to;
-    enum status st = find_group(g, r, &to);
-    if (st != ST_OK)
-        return st;
-    if (to->series == 0 || r->series < to->series)
-        to->series = r->series;
     add(&to->calls, r->calls);
     for (int f = 0; f < USAGE_N; f++)
         add(&to->v[f], r->v[f]);
@@ -188,7 +183,19 @@ static enum status add_row(void *arg, const struct store_row *r)
     if (!is(r, STORE_OUTCOME, usage_outcome_name(OUTCOME_OK)))
         add(&to->calls_failed, r->calls);
     if (billable(r))
-        add_cost(to, g->book, r);
+        add_cost(to, prices, r);
+}
+
+static enum status add_row(void *arg, const struct store_row *r)
+{
+    struct groups *g = arg;
+    struct query_row *to;
+    enum status st = find_group(g, r, &to);
+    if (st != ST_OK)
+        return st;
+    if (to->series == 0 || r->series < to->series)
+        to->series = r->series;
+    add_measures(to, g->prices, r);
     return ST_OK;
 }
 
@@ -213,12 +220,12 @@ enum status query_usage(struct store *s, const struct price_book *book,
                         const struct store_query *q, struct arena *a,
                         struct query_result *out)
 {
-    struct groups g = { .q = q, .book = book, .arena = a };
+    struct groups g = { .q = q, .prices = price_memo_new(book), .arena = a };
     *out = (struct query_result){ .group = q->group };
     for (enum store_dim d = 0; d < STORE_DIMS; d++)
         if (q->group & store_bit(d))
             g.dim[g.dims++] = d;
-    enum status st = store_scan(s, q, add_row, &g);
+    enum status st = g.prices ? store_scan(s, q, add_row, &g) : ST_NOMEM;
     if (st == ST_OK && g.rows) {
         qsort_r(g.row, g.rows, sizeof *g.row, by_time_and_dims, &g.dims);
         out->row = arena_alloc(a, g.rows * sizeof *g.row);
@@ -228,9 +235,35 @@ enum status query_usage(struct store *s, const struct price_book *book,
         else
             st = ST_LIMIT;
     }
+    price_memo_free(g.prices);
     free(g.row);
     free(g.hash);
     free(g.slot);
+    return st;
+}
+
+struct each {
+    const struct store_query *q;
+    struct price_memo *prices;
+    query_each_fn *fn;
+    void *arg;
+};
+
+static enum status each_row(void *arg, const struct store_row *r)
+{
+    const struct each *e = arg;
+    struct query_row one = { .time = store_bucket(r->time, e->q->grain, e->q->offset_s),
+                             .series = r->series };
+    add_measures(&one, e->prices, r);
+    return e->fn(e->arg, r, &one);
+}
+
+enum status query_each(struct store *s, const struct price_book *book,
+                       const struct store_query *q, query_each_fn *fn, void *arg)
+{
+    struct each e = { q, price_memo_new(book), fn, arg };
+    enum status st = e.prices ? store_scan(s, q, each_row, &e) : ST_NOMEM;
+    price_memo_free(e.prices);
     return st;
 }
 

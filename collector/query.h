@@ -32,6 +32,12 @@ static inline bool query_priced(const struct query_row *r)
     return r->calls_unpriced == 0 && r->unpriced == 0;
 }
 
+/* Is anything known of the cost? Nothing sent costs nothing; unpriced is not free. */
+static inline bool query_cost_known(const struct query_row *r)
+{
+    return r->cost > 0 || r->calls_unpriced < r->calls || r->calls == 0;
+}
+
 struct query_result {
     struct query_row *row; /* sorted by time, then dimensions; memory of the arena */
     size_t rows;
@@ -45,6 +51,16 @@ struct query_result {
 enum status query_usage(struct store *s, const struct price_book *book,
                         const struct store_query *q, struct arena *a,
                         struct query_result *out);
+
+/*
+ * The same without grouping: fn gets each scanned row with its measures as a query_row of
+ * its own (time of the grain's bucket, dim NULL). In the order of the scan; for folds
+ * that need not hold every group.
+ */
+typedef enum status query_each_fn(void *arg, const struct store_row *row,
+                                  const struct query_row *measures);
+enum status query_each(struct store *s, const struct price_book *book,
+                       const struct store_query *q, query_each_fn *fn, void *arg);
 
 /* The value of dimension d in a row of `result`; empty when not grouped by. */
 struct slice query_dim(const struct query_result *result, const struct query_row *row,

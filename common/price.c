@@ -494,6 +494,24 @@ int64_t price_book_day(const struct price_book *b, int64_t at)
     return newest * 86400;
 }
 
+void price_book_span(const struct price_book *b, int64_t at, int64_t *from,
+                     int64_t *until)
+{
+    const struct price_tables *both[] = { &b->prices, &b->over };
+    int32_t day = day_of(at);
+
+    *from = INT64_MIN;
+    *until = INT64_MAX;
+    for (int i = 0; i < 2; i++)
+        for (uint32_t r = 0; r < both[i]->n_rows; r++) {
+            int64_t start = (int64_t)both[i]->row[r].day * 86400;
+            if (both[i]->row[r].day <= day && start > *from)
+                *from = start;
+            if (both[i]->row[r].day > day && start < *until)
+                *until = start;
+        }
+}
+
 /* A whole file into memory; says why not. */
 static enum status read_file(const char *path, struct buf *text, struct buf *why)
 {

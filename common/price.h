@@ -60,6 +60,13 @@ void price_book_free(struct price_book *b);
 int64_t price_book_day(const struct price_book *b, int64_t at);
 
 /*
+ * The days around `at` on which no price of the book changes: [*from, *until), Unix
+ * seconds; INT64_MIN and INT64_MAX where there is no change.
+ */
+void price_book_span(const struct price_book *b, int64_t at, int64_t *from,
+                     int64_t *until);
+
+/*
  * The price in force. Looks up the name as given, then its aliases, then without date
  * suffix, region prefix and provider prefix (usage-formats 3.4). False: unpriced.
  */
