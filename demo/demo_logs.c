@@ -6,6 +6,8 @@
  *   demo-support-bot.jsonl   app log lines with OpenAI chat replies in them
  *   demo-extraction.jsonl    flat counters (input_tokens / output_tokens)
  *   demo-tutor.jsonl         Gemini replies
+ *   demo-canary.jsonl        a tenth of the extraction's calls of the last five weeks,
+ *                            answered by a small model of one's own: the parallel test
  *
  * Same options, same bytes. Use: demo_logs --out DIR [--days 180] [--end YYYY-MM-DD]
  * [--seed N]
@@ -74,6 +76,16 @@ static void write_extraction(FILE *f, const struct call *c)
             c->time, (unsigned long long)c->id, c->in, c->out, c->ms);
 }
 
+/* The own model has no list price: unpriced until hosting is asked what it costs. */
+static void write_canary(FILE *f, const struct call *c)
+{
+    fprintf(f,
+            "{\"ts\":\"%s\",\"event\":\"page extracted\",\"provider\":\"vllm\","
+            "\"model\":\"demo-extraction-8b\",\"request_id\":\"cmpl-demo%016llx\","
+            "\"input_tokens\":%u,\"output_tokens\":%u,\"duration_ms\":%u}\n",
+            c->time, (unsigned long long)c->id, c->in, c->out - c->out / 10, c->ms / 3);
+}
+
 static void write_tutor(FILE *f, const struct call *c)
 {
     fprintf(f,
@@ -89,12 +101,16 @@ struct app {
     double calls_first, calls_last; /* a working day, at both ends of the history */
     double weekend;                 /* share of a working day */
     unsigned in_lo, in_hi, out_lo, out_hi, cached_percent;
+    int last_days; /* only the last so many; 0: all */
 };
 
 static const struct app apps[] = {
-    { "demo-support-bot.jsonl", write_support, 90, 420, .55, 6000, 40000, 300, 2400, 40 },
-    { "demo-extraction.jsonl", write_extraction, 60, 130, .1, 6000, 24000, 300, 1800, 0 },
-    { "demo-tutor.jsonl", write_tutor, 20, 160, 1.2, 800, 6000, 200, 2500, 0 },
+    { "demo-support-bot.jsonl", write_support, 90, 420, .55, 6000, 40000, 300, 2400, 40,
+      0 },
+    { "demo-extraction.jsonl", write_extraction, 60, 130, .1, 6000, 24000, 300, 1800, 0,
+      0 },
+    { "demo-tutor.jsonl", write_tutor, 20, 160, 1.2, 800, 6000, 200, 2500, 0, 0 },
+    { "demo-canary.jsonl", write_canary, 6, 13, .1, 6000, 24000, 300, 1800, 0, 35 },
 };
 
 /* Working hours carry most of the day: a bell around 14:00 UTC. */
@@ -153,7 +169,8 @@ static int write_app(const struct app *a, const char *dir, time_t first, int day
         perror(path);
         return 1;
     }
-    for (int d = 0; d < days; d++)
+    int from = a->last_days && a->last_days < days ? days - a->last_days : 0;
+    for (int d = from; d < days; d++)
         write_day(f, a, first + (time_t)d * DAY_S, days > 1 ? (double)d / (days - 1) : 1,
                   &r);
     if (fclose(f) != 0) {

@@ -57,7 +57,7 @@ sed -i "s|^listen: .*|listen: $listen|" "$var/collector.yaml"
         "$(quote "$var/agent.token")"
     printf 'logs:\n'
     if [ "$kind" = demo ]; then
-        for app in support-bot extraction tutor; do
+        for app in support-bot extraction tutor canary; do
             printf '  - path: %s\n    app: demo-%s\n    environment: demo\n' \
                 "$(quote "$var/logs/demo-$app.jsonl")" "$app"
         done
