@@ -3,6 +3,7 @@
 
 #include "collector/api_alerts.h"
 #include "collector/api_compare.h"
+#include "collector/api_page.h"
 #include "collector/export.h"
 #include "collector/metrics.h"
 #include "collector/writer.h"
@@ -40,8 +41,7 @@ struct slice api_param(const struct api_request *q, const char *name)
     return (struct slice){ 0 };
 }
 
-/* What went wrong in the store, as an answer. */
-static void store_failed(struct api_reply *r, enum status st)
+void api_store_failed(struct api_reply *r, enum status st)
 {
     if (st == ST_LIMIT)
         api_error(r, 413, "the answer is too large: group by less, or ask for less time");
@@ -180,7 +180,7 @@ static void usage(const struct collector *c, const struct api_request *q,
         return;
     enum status st = query_usage(c->store, c->book, &sq, q->arena, &result);
     if (st != ST_OK)
-        return store_failed(r, st);
+        return api_store_failed(r, st);
     export_usage(&result, sq.grain, format, &r->body);
     r->content_type = export_content_type(format);
 }
@@ -197,7 +197,7 @@ static void unpriced(const struct collector *c, const struct api_request *q,
     sq.group = store_bit(STORE_provider) | store_bit(STORE_model);
     enum status st = query_usage(c->store, c->book, &sq, q->arena, &result);
     if (st != ST_OK)
-        return store_failed(r, st);
+        return api_store_failed(r, st);
     size_t n = 0;
     for (size_t i = 0; i < result.rows; i++)
         if (!query_priced(&result.row[i]))
@@ -223,7 +223,7 @@ static void dimension(const struct collector *c, const struct api_request *q,
     enum status st = store_values(c->store, d, put_value, &o);
     json_close(&o, ']');
     if (st != ST_OK)
-        store_failed(r, st);
+        api_store_failed(r, st);
 }
 
 /* --- agents and status ----------------------------------------------------------------
@@ -288,7 +288,7 @@ static void agents(const struct collector *c, const struct api_request *q,
     enum status st = store_agents(c->store, put_agent, &out);
     json_close(&out.o, ']');
     if (st != ST_OK)
-        store_failed(r, st);
+        api_store_failed(r, st);
 }
 
 static void status(const struct collector *c, const struct api_request *q,
@@ -298,7 +298,7 @@ static void status(const struct collector *c, const struct api_request *q,
     struct json_out o = { .b = &r->body };
     enum status st = store_get_status(c->store, &s);
     if (st != ST_OK)
-        return store_failed(r, st);
+        return api_store_failed(r, st);
     json_open(&o, '{');
     json_key(&o, "version");
     json_str(&o, SLICE(BREAKEVEN_VERSION));
@@ -345,7 +345,21 @@ static void records(const struct collector *c, struct api_reply *r, const char *
     enum status st = store_record_list(c->store, kind, key, newest, put_record, &o);
     json_close(&o, ']');
     if (st != ST_OK)
-        store_failed(r, st);
+        api_store_failed(r, st);
+}
+
+/* Those of the workload that the path names; `newest`: only so many. */
+static void records_of(const struct collector *c, const struct api_request *q,
+                       struct api_reply *r, const char *kind)
+{
+    struct slice key = arena_dup(q->arena, q->rest); /* NUL-terminated */
+    struct slice asked = api_param(q, "newest");
+    uint64_t newest = 0;
+    if (!key.p)
+        return api_store_failed(r, ST_LIMIT);
+    if (asked.p && (!slice_u64(asked, &newest) || newest > 100000))
+        return api_error(r, 400, "newest is a number");
+    records(c, r, kind, key.p, (unsigned)newest);
 }
 
 static void projections(const struct collector *c, const struct api_request *q,
@@ -358,10 +372,7 @@ static void projections(const struct collector *c, const struct api_request *q,
 static void projection(const struct collector *c, const struct api_request *q,
                        struct api_reply *r)
 {
-    struct slice key = arena_dup(q->arena, q->rest); /* NUL-terminated */
-    if (!key.p)
-        return store_failed(r, ST_LIMIT);
-    records(c, r, "projection", key.p, 0);
+    records_of(c, q, r, "projection");
 }
 
 static void decisions(const struct collector *c, const struct api_request *q,
@@ -374,10 +385,7 @@ static void decisions(const struct collector *c, const struct api_request *q,
 static void decision(const struct collector *c, const struct api_request *q,
                      struct api_reply *r)
 {
-    struct slice key = arena_dup(q->arena, q->rest); /* NUL-terminated */
-    if (!key.p)
-        return store_failed(r, ST_LIMIT);
-    records(c, r, "decision", key.p, 0);
+    records_of(c, q, r, "decision");
 }
 
 /* What can be asked here. */
@@ -421,7 +429,7 @@ static void readyz(const struct collector *c, const struct api_request *q,
     struct store_status s;
     enum status st = store_get_status(c->store, &s);
     if (st != ST_OK)
-        return store_failed(r, st);
+        return api_store_failed(r, st);
     if (writer_stuck(c->writer))
         return api_error(r, 503, "the store takes no writes");
     healthz(c, q, r);
@@ -433,7 +441,7 @@ static void metrics(const struct collector *c, const struct api_request *q,
     enum status st = metrics_render(c, q->now_s, q->arena, &r->body);
     r->content_type = "text/plain; version=0.0.4; charset=utf-8";
     if (st != ST_OK)
-        store_failed(r, st);
+        api_store_failed(r, st);
 }
 
 /* --- table ----------------------------------------------------------------------------
@@ -469,6 +477,12 @@ static const struct {
     { ROUTE_COMPARISONS, api_compare },
     { ROUTE_COMPARISON, api_compare },
     { ROUTE_INDEX, index_page },
+    { ROUTE_PAGE, api_page },
+    { ROUTE_WEB, api_page },
+    { ROUTE_BREAKDOWN, api_breakdown },
+    { ROUTE_PROFILE, api_profile },
+    { ROUTE_WORKLOADS, api_workloads },
+    { ROUTE_WHATIF, api_whatif },
 };
 
 void api_answer(const struct collector *c, const struct api_request *q,

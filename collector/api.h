@@ -20,10 +20,11 @@ struct api_request {
     struct slice path, rest; /* rest: what the route's trailing * matched */
     const struct api_param *param;
     size_t params;
-    struct slice body;          /* of POST routes other than ingest; <= 64 KiB */
-    struct slice if_none_match; /* header, or empty */
-    int64_t now_s;              /* Unix seconds */
-    struct arena *arena;        /* of this request; ceiling limits.request_bytes */
+    struct slice body;            /* of POST routes other than ingest; <= 64 KiB */
+    struct slice if_none_match;   /* header, or empty; the server answers 304 */
+    struct slice accept_encoding; /* header, or empty */
+    int64_t now_s;                /* Unix seconds */
+    struct arena *arena;          /* of this request; ceiling limits.request_bytes */
 };
 
 struct api_reply {
@@ -40,6 +41,7 @@ struct metrics;
 struct writer;
 struct scores;
 struct gpu_list;
+struct questions;
 
 /* Everything that answers are made of; filled by serve.c, read-only for handlers. */
 struct collector {
@@ -50,6 +52,7 @@ struct collector {
     struct metrics *metrics;
     struct scores *scores;
     const struct gpu_list *gpus;
+    struct questions *questions; /* what-if */
     const struct log *log;
     int64_t started_s;
 };
@@ -61,6 +64,9 @@ void api_answer(const struct collector *c, const struct api_request *q,
 /* Make *r an error: {"error":"…"} with that status. */
 void api_error(struct api_reply *r, unsigned status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What went wrong in the store, as an answer. */
+void api_store_failed(struct api_reply *r, enum status st);
 
 /* The first value of a parameter, or an empty slice with p == NULL. */
 struct slice api_param(const struct api_request *q, const char *name);

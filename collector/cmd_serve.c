@@ -3,6 +3,7 @@
 #include "collector/background.h"
 #include "collector/command.h"
 #include "collector/metrics.h"
+#include "collector/projection/questions.h"
 #include "collector/score.h"
 #include "collector/server.h"
 #include "collector/writer.h"
@@ -61,6 +62,7 @@ struct parts {
     struct auth *auth;
     struct server *server;
     struct gpu_list gpus;
+    struct questions *questions;
     struct arena arena; /* of gpus */
     struct background *background;
 };
@@ -83,9 +85,10 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
         return st;
     p->metrics = metrics_new();
     p->scores = scores_new(p->store);
+    p->questions = questions_new();
     p->auth = auth_open(cf->data_dir, c->log);
     p->writer =
-        p->metrics && p->auth && p->scores
+        p->metrics && p->auth && p->scores && p->questions
             ? writer_new(p->store, (size_t)cf->limits.queue_batches, p->metrics, c->log)
             : NULL;
     if (!p->writer)
@@ -95,6 +98,7 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
     c->metrics = p->metrics;
     c->scores = p->scores;
     c->gpus = &p->gpus;
+    c->questions = p->questions;
     c->writer = p->writer;
     st = server_start(c, p->auth, &p->server, why);
     if (st != ST_OK)
@@ -121,6 +125,7 @@ static void close_parts(struct parts *p)
     writer_free(p->writer);
     auth_close(p->auth);
     scores_free(p->scores);
+    questions_free(p->questions);
     metrics_free(p->metrics);
     price_book_free(p->book);
     store_free(p->store);

@@ -4,6 +4,7 @@
 #include "collector/body.h"
 #include "collector/framing.h"
 #include "collector/ingest.h"
+#include "collector/web.h"
 #include "collector/writer.h"
 
 #include <stdio.h>
@@ -290,11 +291,12 @@ static void finish_api(struct exchange *x, struct MHD_Connection *connection,
                              .params = params.n,
                              .body = buf_slice(&x->small),
                              .if_none_match = header(connection, "If-None-Match"),
+                             .accept_encoding = header(connection, "Accept-Encoding"),
                              .now_s = clock_ms(CLOCK_REALTIME) / 1000,
                              .arena = &x->arena };
     x->reply.body.limit = x->s->c->config->limits.request_bytes;
     api_answer(x->s->c, &q, &x->reply);
-    if (x->reply.etag && slice_eq(q.if_none_match, slice_str(x->reply.etag))) {
+    if (x->reply.etag && web_etag_matches(q.if_none_match, x->reply.etag)) {
         x->reply.status = MHD_HTTP_NOT_MODIFIED;
         x->reply.fixed = (struct slice){ 0 };
         buf_reset(&x->reply.body);
@@ -333,8 +335,10 @@ static void add_headers(const struct exchange *x, struct MHD_Response *m)
         MHD_add_response_header(m, always[i][0], always[i][1]);
     MHD_add_response_header(m, "Cache-Control", r->etag ? "no-cache" : "no-store");
     MHD_add_response_header(m, "Content-Type", r->content_type);
-    if (r->etag)
+    if (r->etag) {
         MHD_add_response_header(m, "ETag", r->etag);
+        MHD_add_response_header(m, "Vary", "Accept-Encoding");
+    }
     if (r->encoding && r->fixed.n)
         MHD_add_response_header(m, "Content-Encoding", r->encoding);
     if (x->close)

@@ -5,12 +5,16 @@ static const struct route routes[] = {
     { ROUTE_INGEST, "POST", "/api/v1/usage", SCOPE_INGEST },
     { ROUTE_USAGE_DAILY, "GET", "/api/v1/usage/daily", SCOPE_READ },
     { ROUTE_USAGE_HOURLY, "GET", "/api/v1/usage/hourly", SCOPE_READ },
+    { ROUTE_BREAKDOWN, "GET", "/api/v1/usage/breakdown", SCOPE_READ },
+    { ROUTE_PROFILE, "GET", "/api/v1/usage/profile", SCOPE_READ },
     { ROUTE_UNPRICED, "GET", "/api/v1/unpriced", SCOPE_READ },
     { ROUTE_DIMENSION, "GET", "/api/v1/dimensions/*", SCOPE_READ },
     { ROUTE_AGENTS, "GET", "/api/v1/agents", SCOPE_READ },
     { ROUTE_STATUS, "GET", "/api/v1/status", SCOPE_READ },
     { ROUTE_PROJECTIONS, "GET", "/api/v1/projections", SCOPE_READ },
     { ROUTE_PROJECTION, "GET", "/api/v1/projections/*", SCOPE_READ },
+    { ROUTE_WORKLOADS, "GET", "/api/v1/workloads", SCOPE_READ },
+    { ROUTE_WHATIF, "GET", "/api/v1/whatif/*", SCOPE_READ },
     { ROUTE_DECISIONS, "GET", "/api/v1/decision", SCOPE_READ },
     { ROUTE_DECISION, "GET", "/api/v1/decision/*", SCOPE_READ },
     { ROUTE_ALERTS, "GET", "/api/v1/alerts", SCOPE_READ },
@@ -25,7 +29,9 @@ static const struct route routes[] = {
     { ROUTE_METRICS, "GET", "/metrics", SCOPE_READ },
     { ROUTE_HEALTHZ, "GET", "/healthz", SCOPE_NONE },
     { ROUTE_READYZ, "GET", "/readyz", SCOPE_NONE },
-    { ROUTE_INDEX, "GET", "/", SCOPE_NONE },
+    { ROUTE_INDEX, "GET", "/api/v1", SCOPE_NONE },
+    { ROUTE_PAGE, "GET", "/", SCOPE_NONE },
+    { ROUTE_WEB, "GET", "/web/*", SCOPE_NONE },
 };
 
 static const struct route none = { ROUTE_NONE, "", "", SCOPE_NONE };

@@ -30,7 +30,13 @@ enum route_id {
     ROUTE_SCORES,
     ROUTE_COMPARISONS, /* of every workload that declares one */
     ROUTE_COMPARISON,
+    ROUTE_BREAKDOWN,
+    ROUTE_PROFILE,
+    ROUTE_WORKLOADS,
+    ROUTE_WHATIF,
     ROUTE_INDEX,
+    ROUTE_PAGE,
+    ROUTE_WEB, /* a file of the page */
     ROUTE_METRICS,
     ROUTE_HEALTHZ,
     ROUTE_READYZ,

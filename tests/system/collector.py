@@ -282,7 +282,7 @@ class Life(Case):
         self.assertEqual((alert["rule"], alert["workload"], alert["summary"], alert["fired"]),
                          ("breakeven_crossed", "faq", "a <b>", "1970-01-01T00:00:07.000Z"))
         self.assertEqual(self.c.json("/api/v1/alerts?rule=agent_silent"), [])
-        self.assertIn("GET /metrics", self.c.json("/")["addresses"])
+        self.assertIn("GET /metrics", self.c.json("/api/v1")["addresses"])
 
     def test_restart_keeps_all(self):
         self.c.post(batch(header(), row(this_hour(), 1, 5)), self.write)

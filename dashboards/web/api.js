@@ -1,0 +1,40 @@
+// Asking the collector. The token, where one is needed, stays in this tab (sessionStorage) and
+// goes out as a header, never as part of an address.
+
+const key = 'breakeven-token';
+
+export class ApiError extends Error {
+  constructor(status, message) { super(message); this.status = status; }
+}
+
+export function token() {
+  try { return sessionStorage.getItem(key); } catch { return null; }
+}
+
+export function setToken(t) {
+  if (t) sessionStorage.setItem(key, t.trim()); else sessionStorage.removeItem(key);
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+export async function ask(path, params, signal, raw) {
+  const q = new URLSearchParams(params || {}).toString();
+  const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
+  for (let attempt = 0; ; attempt++) {
+    let r;
+    try {
+      r = await fetch(`/api/v1/${path}${q ? `?${q}` : ''}`, { headers, signal, cache: 'no-store' });
+    } catch (e) {
+      if (e.name === 'AbortError') throw e;
+      throw new ApiError(0, 'The collector does not answer. Is it still running?');
+    }
+    if (r.status === 503 && attempt < 3) { // busy: it says so
+      await pause(300 * (attempt + 1));
+      continue;
+    }
+    if (r.ok) return raw ? r.text() : r.json();
+    let why = `HTTP ${r.status}`;
+    try { why = (await r.json()).error || why; } catch { /* no JSON: the status must do */ }
+    throw new ApiError(r.status, why);
+  }
+}
