@@ -31,13 +31,18 @@ struct frame {
 };
 
 struct exchange;
+struct park;
+struct parked;
 
 struct extract {
     struct raw_table table;
     struct arena arena;  /* of the record at hand */
     struct frame *frame; /* of the record at hand */
     size_t frames, frames_cap;
-    struct exchange *exchange;
+    struct exchange *exchange; /* the one held: own, or that of `held` */
+    struct exchange *own;
+    struct park *park;
+    struct parked *held;
     struct estimate estimate; /* learns from every exchange that reports */
     char model[RAW_TEXT];     /* model of a path, decoded */
     char span[RAW_TEXT];      /* trace, span and second of a record that has no other id */

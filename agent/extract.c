@@ -6,6 +6,7 @@
 
 #include "agent/exchange.h"
 #include "agent/normalise.h"
+#include "agent/park.h"
 
 #include <stdlib.h>
 
@@ -16,8 +17,9 @@ struct extract *extract_new(void)
         return NULL;
     raw_table_init(&x->table);
     arena_init(&x->arena, ENGINE_ARENA);
-    x->exchange = calloc(1, sizeof *x->exchange);
-    if (!x->exchange) {
+    x->own = x->exchange = calloc(1, sizeof *x->own);
+    x->park = park_new();
+    if (!x->own || !x->park) {
         extract_free(x);
         return NULL;
     }
@@ -30,25 +32,32 @@ void extract_free(struct extract *x)
         return;
     arena_release(&x->arena);
     free(x->frame);
-    free(x->exchange);
+    free(x->own);
+    park_free(x->park);
     free(x);
 }
 
-struct exchange *extract_state_new(void)
+struct parked *extract_state_new(struct extract *x)
 {
-    return malloc(sizeof(struct exchange)); /* extract_begin sets what is read */
+    return park_add(x->park);
 }
 
-void extract_state_free(struct exchange *e)
+void extract_state_free(struct extract *x, struct parked *e)
 {
-    free(e);
+    park_remove(x->park, e);
 }
 
-struct exchange *extract_hold(struct extract *x, struct exchange *e)
+struct parked *extract_hold(struct extract *x, struct parked *e)
 {
-    struct exchange *before = x->exchange;
-    x->exchange = e;
+    struct parked *before = x->held;
+    x->held = e;
+    x->exchange = e ? park_open(x->park, e) : x->own;
     return before;
+}
+
+bool extract_state_lost(const struct parked *e)
+{
+    return park_lost(e);
 }
 
 static size_t keep(char *to, size_t cap, struct slice s)

@@ -67,13 +67,16 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
 /*
  * Many exchanges in flight share one engine: what is known of one of them is a state of
  * its own, and the calls above speak of the state that is held. extract_hold makes `e`
- * that state and returns the one held before, which must be held again before the record
- * door or extract_free is used. NULL: out of memory.
+ * that state and returns the one held before (NULL: the engine's own), which must be held
+ * again before the record door or extract_free is used. NULL of extract_state_new: out of
+ * memory.
  */
-struct exchange;
-struct exchange *extract_state_new(void);
-void extract_state_free(struct exchange *e);
-struct exchange *extract_hold(struct extract *x, struct exchange *e);
+struct parked;
+struct parked *extract_state_new(struct extract *x);
+void extract_state_free(struct extract *x, struct parked *e); /* not the one held */
+struct parked *extract_hold(struct extract *x, struct parked *e);
+/* Memory ran out, and with it went what was known: it is judged as nothing. */
+bool extract_state_lost(const struct parked *e);
 
 /* --- record ---------------------------------------------------------------------------
  */

@@ -26,7 +26,7 @@ const char *http_count_name(enum http_count c);
 struct http_limits {
     size_t header_bytes;    /* of one message or header block */
     size_t in_flight;       /* exchanges at a time of one connection */
-    size_t in_flight_total; /* exchanges at a time of all; each takes about 32 KiB */
+    size_t in_flight_total; /* exchanges at a time of all; see park.h */
     uint64_t decoded_bytes; /* of one body */
     uint32_t decoded_ratio; /* decoded to coded bytes, beyond the first few MiB */
 };
@@ -34,7 +34,7 @@ struct http_limits {
 #define HTTP_LIMITS                                                                      \
     ((struct http_limits){ .header_bytes = 64 << 10,                                     \
                            .in_flight = 256,                                             \
-                           .in_flight_total = 1024,                                      \
+                           .in_flight_total = 16384,                                     \
                            .decoded_bytes = (uint64_t)1 << 30,                           \
                            .decoded_ratio = 1200 })
 

@@ -58,7 +58,7 @@ struct http_call *http_call_new(const struct http_conn *conn,
     struct http_call *c = calloc(1, sizeof *c);
     s->count[HTTP_exchanges]++;
     if (c && s->in_flight < s->limits.in_flight_total)
-        c->state = extract_state_new();
+        c->state = extract_state_new(s->extract);
     if (!c || !c->state)
         s->count[HTTP_over_limit]++;
     if (!c)
@@ -79,7 +79,7 @@ struct http_call *http_call_new(const struct http_conn *conn,
     s->in_flight++;
     uint16_t port = conn->port;
     struct slice host = host_and_port(r->host, &port);
-    struct exchange *before = extract_hold(s->extract, c->state);
+    struct parked *before = extract_hold(s->extract, c->state);
     extract_begin(s->extract, conn->tls ? SLICE("https") : SLICE("http"), host, port,
                   r->websocket ? SLICE("WEBSOCKET") : r->method, r->target);
     extract_request_headers(s->extract, r->field, r->fields);
@@ -103,7 +103,7 @@ void http_call_response(struct http_call *c, uint16_t status,
     if (!c->state)
         return;
     struct extract *x = c->conn->shared->extract;
-    struct exchange *before = extract_hold(x, c->state);
+    struct parked *before = extract_hold(x, c->state);
     extract_response_head(x, status, field, fields);
     http_notes_response(&c->notes, field, fields);
     if (c->websocket && (status == 101 || (c->connect && status < 300)))
@@ -159,7 +159,7 @@ void http_call_body(struct http_call *c, enum stream_dir d, struct slice piece,
     if (c->mute[d])
         return;
     struct extract *x = c->conn->shared->extract;
-    struct exchange *before = extract_hold(x, c->state);
+    struct parked *before = extract_hold(x, c->state);
     extract_parts(x, ts_ns, part, c);
     if (c->socket) {
         http_socket_data(c->socket, d, ts_ns, piece);
@@ -190,7 +190,7 @@ void http_call_skip(struct http_call *c, enum stream_dir d, uint64_t bytes, int6
         return;
     }
     struct extract *x = c->conn->shared->extract;
-    struct exchange *before = extract_hold(x, c->state);
+    struct parked *before = extract_hold(x, c->state);
     http_socket_gap(c->socket, d, ts_ns, bytes);
     extract_hold(x, before);
 }
@@ -257,6 +257,8 @@ static void emit(void *arg, const struct usage *judged)
 static void judge(struct http_call *c)
 {
     struct http_shared *s = c->conn->shared;
+    if (extract_state_lost(c->state))
+        count(c, HTTP_over_limit);
     struct verdict v = { .call = c, .delivered = &c->delivered };
     bool whole = c->done[STREAM_DOWN] && !c->lost;
     if (c->decode[STREAM_DOWN] && whole && !decode_whole(c->decode[STREAM_DOWN]))
@@ -264,7 +266,7 @@ static void judge(struct http_call *c)
     count(c, c->lost || c->lost_request ? HTTP_spoiled
              : whole                    ? HTTP_complete
                                         : HTTP_aborted);
-    struct exchange *before = extract_hold(s->extract, c->state);
+    struct parked *before = extract_hold(s->extract, c->state);
     extract_finish(s->extract, whole ? EXTRACT_COMPLETE : EXTRACT_ABORTED, c->end_ns,
                    emit, &v);
     extract_hold(s->extract, before);
@@ -275,7 +277,7 @@ static void judge(struct http_call *c)
 static void end_socket(struct http_call *c, int64_t ts_ns)
 {
     struct extract *x = c->conn->shared->extract;
-    struct exchange *before = extract_hold(x, c->state);
+    struct parked *before = extract_hold(x, c->state);
     http_socket_free(c->socket, ts_ns);
     c->socket = NULL;
     extract_hold(x, before);
@@ -294,6 +296,6 @@ void http_call_end(struct http_call *c, int64_t ts_ns)
         judge(c);
     decode_free(c->decode[STREAM_UP]);
     decode_free(c->decode[STREAM_DOWN]);
-    extract_state_free(c->state);
+    extract_state_free(c->conn->shared->extract, c->state);
     free(c);
 }

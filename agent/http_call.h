@@ -29,7 +29,7 @@ struct http_request {
 struct http_call {
     struct http_call *next; /* for whoever holds it */
     const struct http_conn *conn;
-    struct exchange *state;   /* NULL: not judged */
+    struct parked *state;     /* NULL: not judged */
     struct decode *decode[2]; /* by enum stream_dir; NULL: as it is */
     bool mute[2];             /* nothing more of that body is looked at */
     bool lost;                /* bytes of the response, or its coding: no numbers */
