@@ -13,33 +13,43 @@ import netlab
 NOBODY = 65534
 CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write", "output")
 SHORT = ("in", "cr", "cw5", "cw1", "cw", "out")
-BILLED = ("call", "error")
+REFUSED = ("error", "blocked")
+QUALITIES = ("exact", "estimated", "missing")
+
+
+def scan_text(agent, path, keys, *options):
+    used = os.path.exists(keys) and os.path.getsize(keys) > 0
+    done = subprocess.run([agent, "scan", *options, *(["--tls-keylog", keys] if used else []),
+                           path], capture_output=True, text=True, check=False)
+    if done.returncode:
+        netlab.fail("scan: exit %d: %s" % (done.returncode, done.stderr))
+    return done.stdout, done.stderr
 
 
 def scan(agent, path, keys, *options):
-    """Calls of a capture, and all that was said."""
-    used = os.path.exists(keys) and os.path.getsize(keys) > 0
-    keylog = ["--tls-keylog", keys] if used else []
-    done = subprocess.run([agent, "scan", "--calls", *options, *keylog, path],
-                          capture_output=True, text=True, check=False)
-    if done.returncode:
-        netlab.fail("scan: exit %d: %s" % (done.returncode, done.stderr))
-    return [json.loads(line) for line in done.stdout.splitlines()], done.stdout + done.stderr
+    """Records of a capture, and all that was said."""
+    out, err = scan_text(agent, path, keys, "--calls", *options)
+    return [json.loads(line) for line in out.splitlines()], out + err
 
 
-def sums(calls):
-    """What a spool has to hold after these calls: of each kind the calls, and the tokens
-    where they are exact; an estimate depends on what was seen before it."""
-    out = collections.defaultdict(lambda: [0] * (1 + len(CLASSES)))
-    for call in calls:
-        if call["accounting"] not in BILLED:
-            continue
-        row = out[call["provider"], call["model"] or "", call["surface"],
-                  call["outcome"], call["quality"]]
-        row[0] += 1
-        for i, name in enumerate(CLASSES):
-            row[i + 1] += (call[name] or 0) if call["quality"] == "exact" else 0
-    return dict(out)
+def totals(agent, path, keys):
+    """Of each provider and model: calls that are exact, estimated and missing, and the tokens
+    of those that have only exact ones: an estimate depends on what was seen before it."""
+    out = collections.defaultdict(lambda: [0] * (3 + len(CLASSES)))
+    for row in json.loads(scan_text(agent, path, keys, "--json")[0])["rows"]:
+        unsure = [row["estimated_calls"], row["missing_calls"]]
+        add(out[row["provider"], row["model"] or ""], [row["calls"] - sum(unsure)] + unsure,
+            [row[name] for name in CLASSES])
+    return exact(out)
+
+
+def add(total, calls, tokens):
+    for i, n in enumerate(calls + tokens):
+        total[i] += n
+
+
+def exact(out):
+    return {kind: row if not row[1] else row[:3] for kind, row in out.items()}
 
 
 class Live:
@@ -69,23 +79,23 @@ class Live:
         dropped = re.findall(r"packets, (\d+) dropped by the kernel", self.said())
         return code, int(dropped[-1]) if dropped else -1
 
-    def sums(self):
-        """As sums() of the calls; after stop()."""
+    def totals(self):
+        """As totals() of a capture, from the spool; after stop()."""
         db = sqlite3.connect(self.folder + "/state/spool.db")
         rows = [json.loads(line) for (line,) in db.execute("SELECT line FROM total")]
         db.close()
-        out = collections.defaultdict(lambda: [0] * (1 + len(CLASSES)))
+        out = collections.defaultdict(lambda: [0] * (3 + len(CLASSES)))
         for row in rows:
-            kind = out[row.get("prov", ""), row.get("model", ""), row.get("surf", ""),
-                       row.get("oc", ""), row.get("q", "")]
-            kind[0] += row["n"]
-            for i, name in enumerate(SHORT):
-                kind[i + 1] += row.get(name, 0) if row.get("q") == "exact" else 0
-        return dict(out)
+            tokens = [row.get(name, 0) for name in SHORT]
+            if row.get("oc") in REFUSED and not any(tokens):
+                continue # an answer, but no call that is billed
+            add(out[row.get("prov", ""), row.get("model", "")],
+                [row["n"] if row.get("q") == q else 0 for q in QUALITIES], tokens)
+        return exact(out)
 
 
 def differences(want, have, label):
-    """Print and count the kinds of call whose totals are not the same."""
+    """Print and count what has not the same totals."""
     bad = [kind for kind in set(want) | set(have) if want.get(kind) != have.get(kind)]
     for kind in sorted(bad):
         print("FAIL", label, kind, "calls and tokens", have.get(kind), "of", want.get(kind))

@@ -6,7 +6,8 @@ usage: live_clients.py AGENT [--work DIR] [--clients NAME,...] [--keep DIR]
 In two network namespaces joined by a veth pair (tests/lib/netlab.py): clients on host A
 with the hosts' real names, server (tests/clients/server.mjs) on host B and, for base URLs
 of one's own and for Ollama, on A's loopback. Every call must be judged as the server's
-truth says, and no packet be dropped. The same capture is also scanned while it grows.
+truth says, and no packet be dropped. tcpdump's file is scanned when all is over, call by
+call, and while it grows; `run` hears the same and must come to the same totals.
 DIR keeps the installed SDKs. Exit 0, 1 on a difference, 77 where it cannot run.
 """
 import argparse
@@ -258,7 +259,18 @@ class Growing:
         return len(bad) + (self.looks == 0)
 
 
+def canary(said, live):
+    """Nothing of prompts, answers or keys in what scan said and in what run keeps."""
+    kept = [os.path.join(folder, name) for folder, _, names in os.walk(live.folder)
+            for name in names]
+    found = [path for path in kept if b"CANARY" in open(path, "rb").read()]
+    if "CANARY" in said or found:
+        print("FAIL text of a call in what scan says, or in", found)
+    return int("CANARY" in said) + len(found)
+
+
 def meter(args, work, folder):
+    os.chmod(folder, 0o755) # run becomes nobody
     keys, capture = folder + "/keys", folder + "/clients.pcap"
     certify(folder)
     shutil.copy(folder + "/cert.pem", work)
@@ -268,23 +280,29 @@ def meter(args, work, folder):
     servers = [serve(there.popen, folder + "/there", SERVER, work),
                serve(subprocess.Popen, folder + "/here", "127.0.0.1", work)]
     dump = netlab.Tcpdump("any", capture)
+    live = meters.Live(args.agent, folder, "any", keys)
     growing = Growing(args.agent, capture, keys)
     seen, failed = drive(work, keys, args.clients and args.clients.split(","), growing)
     dropped = dump.stop()
+    code, live_dropped = live.stop()
     for server in servers:
         netlab.end(server)
     there.close()
     truths = read_truth(folder + "/there") + read_truth(folder + "/here")
-    calls, said = scan(args.agent, capture, keys)
+    calls, said = meters.scan(args.agent, capture, keys, "--all", "--no-dedup")
     wrong = compare(truths, calls) + applications(seen, truths) + growing.wrong(calls)
+    wrong += meters.differences(meters.totals(args.agent, capture, keys), live.totals(), "live")
     wrong += sum(print("FAIL client:", *f) is None for f in failed)
-    if "CANARY" in said:
-        print("FAIL text of a call in what scan says")
+    wrong += canary(said, live)
+    if code or live_dropped:
+        print("FAIL the agent's exit", code, live.said())
         wrong += 1
     kinds = collections.Counter((t["proto"], t["tls"]) for t in truths)
-    print("%d exchanges %s, %d left by the client, %d retried, %d packets dropped: %d wrong" %
+    print("%d exchanges %s, %d left by the client, %d retried, %d packets dropped by "
+          "tcpdump, %d live: %d wrong" %
           (len(truths), dict(kinds), sum(t["aborted"] for t in truths),
-           sum(t["status"] != 200 for t in truths), dropped, wrong))
+           sum(t["status"] != 200 for t in truths), dropped,
+           live_dropped, wrong))
     return 1 if wrong or dropped or not truths else 0
 
 

@@ -102,15 +102,16 @@ def one(args, tools, corpus, mode, path, folder):
     truths = rig.truths()
     calls, _ = meters.scan(args.agent, capture, keys, "--all", "--no-dedup")
     wrong = scan_capture.judge(truths, calls, label)
-    counted, _ = meters.scan(args.agent, capture, keys)
-    wrong += meters.differences(meters.sums(counted), live.sums(), label + " live")
+    totals = live.totals()
+    wrong += meters.differences(meters.totals(args.agent, capture, keys), totals,
+                                label + " live")
     if not fine or code or dropped or live_dropped or not truths:
         print("FAIL", label, rig.said, "agent's exit", code, live.said())
         wrong += 1
     print("%-14s %d exchanges, %d left by the client, %d calls counted live, packets dropped:"
           " %d by tcpdump, %d live: %d wrong" %
           (label, len(truths), sum(t["aborted"] for t in truths),
-           sum(row[0] for row in live.sums().values()), dropped, live_dropped, wrong),
+           sum(sum(row[:3]) for row in totals.values()), dropped, live_dropped, wrong),
           flush=True)
     return wrong
 
