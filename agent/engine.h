@@ -94,8 +94,12 @@ bool judge_by_tokens(const char *surface);
 /* Has the reply the usage that a row of provider.def with if_shaped asks for? */
 bool judge_shaped(const char *surface, const struct raw *r);
 
-/* The tier as prices know it: Vertex's traffic types in the words of the others. */
-struct slice judge_tier(struct slice said);
+/*
+ * Tier and region as prices know them: `said` by the reply, else by the request; Vertex's
+ * traffic types in the words of the others, Anthropic's speed and place among them.
+ */
+struct slice judge_tier(const struct raw *r, struct slice said);
+struct slice judge_region(const struct raw *r, struct provider_hit hit);
 
 /* Does the surface name a model at all, in a reply and in a path? */
 bool judge_names_model(const char *surface);

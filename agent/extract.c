@@ -354,9 +354,12 @@ static void names(struct exchange *e, struct usage *u)
         judge_id(e->hit.surface, e->status, streamed(e), slice_of(e->id, e->id_n));
     u->request_id = slice_of(e->request_id, e->request_id_n);
     u->scope = slice_of(e->scope, e->scope_n);
-    u->region = slice_of(e->region, e->region_n);
-    u->tier = judge_tier(raw_str(&e->reply, S_TIER).n ? raw_str(&e->reply, S_TIER)
-                                                      : raw_str(&e->request, S_TIER));
+    struct provider_hit hit = e->hit;
+    hit.region = slice_of(e->region, e->region_n);
+    u->region = judge_region(&e->reply, hit);
+    u->tier = judge_tier(&e->reply, raw_str(&e->reply, S_TIER).n
+                                        ? raw_str(&e->reply, S_TIER)
+                                        : raw_str(&e->request, S_TIER));
 }
 
 /* Numbers of the reply, or the sums of its parts. */

@@ -256,8 +256,22 @@ bool judge_shaped(const char *surface, const struct raw *r)
     return raw_has(r, N_TOTAL) || raw_has(r, N_C_SEARCHES);
 }
 
-struct slice judge_tier(struct slice said)
+struct slice judge_region(const struct raw *r, struct provider_hit hit)
 {
+    struct slice geo = raw_str(r, S_GEO);
+    if (geo.n)
+        return slice_eq(geo, SLICE("global")) || slice_eq(geo, SLICE("not_available"))
+                   ? (struct slice){ NULL, 0 }
+                   : geo;
+    /* Claude on AWS' marketplace: the host's region is no price */
+    bool anthropic = hit.provider && !strcmp(hit.provider, "anthropic");
+    return anthropic ? (struct slice){ NULL, 0 } : hit.region;
+}
+
+struct slice judge_tier(const struct raw *r, struct slice said)
+{
+    if (slice_eq(raw_str(r, S_SPEED), SLICE("fast")))
+        return SLICE("fast");
     if (!slice_starts(said, SLICE("ON_DEMAND")) && !slice_starts(said, SLICE("PROV")))
         return said;
     if (slice_starts(said, SLICE("PROV")))

@@ -224,16 +224,26 @@ static struct provider_hit hit(const struct surface *s, const char *provider,
     return h;
 }
 
-static struct slice region_of(struct slice host)
+/* "us-east-1", "europe-west4-aiplatform", "eu" of eu.api.openai.com. */
+static struct slice region_of(struct slice host, const struct path *p)
 {
+    static const char *const areas[] = { "us-", "eu-", "ap-", "ca-", "sa-",
+                                         "me-", "af-", "il-", "mx-", "cn-" };
     struct slice label;
-    while (slice_cut(host, '.', &label, &host))
-        if (slice_starts(label, SLICE("us-")) || slice_starts(label, SLICE("eu-")) ||
-            slice_starts(label, SLICE("ap-")) || slice_starts(label, SLICE("ca-")) ||
-            slice_starts(label, SLICE("sa-")) || slice_starts(label, SLICE("me-")))
-            return slice_ends(label, SLICE("-aiplatform"))
-                       ? slice_head(label, label.n - sizeof "-aiplatform" + 1)
-                       : label;
+    while (slice_cut(host, '.', &label, &host) || label.n) {
+        if (slice_ends(label, SLICE("-aiplatform")))
+            return slice_head(label, label.n - sizeof "-aiplatform" + 1);
+        if (slice_eq(label, SLICE("eu")) || slice_eq(label, SLICE("us")))
+            return label;
+        for (size_t i = 0; i < sizeof areas / sizeof *areas; i++)
+            if (slice_starts(label, slice_str(areas[i])))
+                return label;
+        if (!host.n)
+            break;
+    }
+    for (size_t i = 0; i + 1 < p->n; i++) /* Vertex' host for all */
+        if (slice_eq(p->seg[i], SLICE("locations")))
+            return p->seg[i + 1];
     return (struct slice){ NULL, 0 };
 }
 
@@ -268,7 +278,7 @@ struct provider_hit provider_match(struct slice method, struct slice host, uint1
         h = unlisted(provider, listed && (!known || known->other == OTHER_ADMIN), host);
     if (!h.model.n && slice_eq(method, SLICE("WEBSOCKET")))
         h.model = model_of_query(target);
-    h.region = region_of(host);
+    h.region = region_of(host, &p);
     return h;
 }
 

@@ -115,6 +115,8 @@ enum raw_str {
     S_TIER,
     S_FINISH,
     S_ROUTED, /* who really served a gateway's call */
+    S_SPEED,  /* Anthropic: fast, standard; where it ran */
+    S_GEO,
     /* around a body in a log */
     S_TIME,    /* when it was logged, or ended */
     S_CREATED, /* when it began: second choice */

@@ -89,7 +89,7 @@ static void names(struct extract *x, const struct raw *r, struct provider_hit hi
     u->app = raw_str(r, S_APP);
     u->environment = raw_str(r, S_ENVIRONMENT);
     u->request_id = raw_str(r, S_REQUEST_ID);
-    u->tier = judge_tier(raw_str(r, S_TIER));
+    u->tier = judge_tier(r, raw_str(r, S_TIER));
     if (r->flags & F_BATCH && raw_has(r, N_STATUS) && !raw_str(r, S_PATH).n)
         u->tier = SLICE("batch"); /* a line of a batch's results */
     if (judge_names_model(hit.surface)) {
@@ -97,7 +97,7 @@ static void names(struct extract *x, const struct raw *r, struct provider_hit hi
             raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
         u->model = raw_str(r, S_MODEL).n ? raw_str(r, S_MODEL) : u->model_request;
     }
-    u->region = hit.region;
+    u->region = judge_region(r, hit);
     if (r->flags & (F_USAGE | F_CANDIDATES) || r->have_str >> S_OBJECT & 1 ||
         r->have_str >> S_TYPE & 1)
         u->response_id = *hit.surface
@@ -132,6 +132,8 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
     if (is_chunk(r))
         return false;
     struct slice spelled = raw_str(r, S_PROVIDER);
+    if (slice_starts(raw_str(r, S_ID), SLICE("gen-"))) /* its body names who served it */
+        spelled = SLICE("openrouter");
     struct slice provider = canonical(x, spelled.n ? spelled : hint->provider);
     struct shape shape = shape_of(r);
     if (r->flags & F_SYNTHETIC || slice_eq(raw_str(r, S_MODEL), SLICE("<synthetic>")))

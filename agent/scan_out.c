@@ -105,7 +105,9 @@ static void count_fields(struct json_out *o, const struct usage *u, enum usage_k
     }
 }
 
-static void cost_fields(struct json_out *o, const struct price_cost *cost)
+/* Ours, and what the provider stated. */
+static void cost_fields(struct json_out *o, const struct usage *u,
+                        const struct price_cost *cost)
 {
     bool whole = cost && cost->priced && !(cost->unpriced & ((1u << USAGE_CLASSES) - 1));
     json_key(o, "cost_usd");
@@ -117,6 +119,11 @@ static void cost_fields(struct json_out *o, const struct price_cost *cost)
     }
     json_key(o, "priced");
     json_bool(o, whole);
+    if (usage_has(u, USAGE_cost_pico)) {
+        json_key(o, "stated_usd");
+        json_raw(o, slice_of("", 0));
+        dollars(u->v[USAGE_cost_pico], o->b);
+    }
     if (!cost || !cost->priced || !cost->unpriced)
         return;
     json_key(o, "unpriced");
@@ -197,7 +204,7 @@ void scan_out_call(const struct scan_call *c, struct buf *out)
     else
         json_null(&o);
     text_field(&o, "check", slice_str(usage_check_name(u->check)));
-    cost_fields(&o, c->cost);
+    cost_fields(&o, u, c->cost);
     text_field(&o, "file", c->file);
     json_key(&o, "line");
     if (c->origin)
@@ -438,6 +445,11 @@ void scan_out_notes(struct tally *t, const struct scan_report *r,
     note_end(&repeats);
     share_note(out, "Missing", total.missing, total.calls,
                "calls report no usage: not in the tokens or the cost");
+    if (total.stated.calls) {
+        buf_adds(out, "Stated     ");
+        price_stated_text(&total.stated, out);
+        buf_addc(out, '\n');
+    }
     share_note(out, "Estimated", total.estimated, total.calls, "calls are estimates");
     share_note(out, "Timed", r->log.time_guessed, r->log.records,
                "records carry no time: the line before or the file gave it");
@@ -459,6 +471,19 @@ void scan_out_notes(struct tally *t, const struct scan_report *r,
 /* --- JSON and CSV ---------------------------------------------------------------------
  */
 
+static void number_field(struct json_out *o, const char *key, uint64_t v)
+{
+    json_key(o, key);
+    json_u64(o, v);
+}
+
+static void money_field(struct json_out *o, const char *key, price_pico v)
+{
+    json_key(o, key);
+    json_raw(o, slice_of("", 0));
+    dollars(v, o->b);
+}
+
 static void sum_fields(struct json_out *o, const struct tally_sum *s)
 {
     json_key(o, "calls");
@@ -478,6 +503,12 @@ static void sum_fields(struct json_out *o, const struct tally_sum *s)
     }
     json_key(o, "priced");
     json_bool(o, s->unpriced == 0);
+    if (s->v[USAGE_cost_calls]) {
+        money_field(o, "stated_usd", s->v[USAGE_cost_pico]);
+        number_field(o, "compared_calls", s->stated.calls);
+        money_field(o, "compared_stated_usd", s->stated.theirs);
+        money_field(o, "compared_cost_usd", s->stated.ours);
+    }
     json_key(o, "unpriced_calls");
     json_u64(o, s->unpriced_calls);
     json_key(o, "estimated_calls");
@@ -502,12 +533,6 @@ static void json_row(void *arg, const struct tally_sum *s)
     text_field(o, "model", s->model);
     sum_fields(o, s);
     json_close(o, '}');
-}
-
-static void number_field(struct json_out *o, const char *key, uint64_t v)
-{
-    json_key(o, key);
-    json_u64(o, v);
 }
 
 static void json_report(struct json_out *o, const struct scan_report *r)

@@ -205,6 +205,7 @@ static void sum_add(struct tally_sum *s, const struct tally_row *r)
     if (r->found) {
         struct price_cost c = price_apply(&r->price, with_usage, r->v);
         s->pico += c.pico;
+        price_stated_add(&s->stated, with_usage, r->v, &c);
         unpriced = c.unpriced;
     } else {
         add(&s->unpriced_calls, with_usage);

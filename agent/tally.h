@@ -34,7 +34,8 @@ struct tally_sum {
     struct slice provider, model;
     uint64_t calls, estimated, missing;
     uint64_t v[USAGE_N];
-    price_pico pico;           /* of what has a price */
+    price_pico pico; /* of what has a price */
+    struct price_stated stated;
     uint64_t unpriced_calls;   /* with usage, of models without a price */
     uint32_t unpriced;         /* bit f: some of v[f] has no price */
     uint64_t without[USAGE_N]; /* that part of v */

@@ -189,6 +189,31 @@ static void show_variants(const struct prices *c, struct price_query q,
     }
 }
 
+/* Tiers and regions that are a factor on the standard price. */
+static void show_factors(const struct prices *c, struct price_query q,
+                         const struct price_tables *t, const struct price_model *m)
+{
+    static const char *const tiers[] = { "batch", "flex", "priority", "fast" };
+    struct price standard, p;
+    if (!price_find(c->book, &q, &standard) || !standard.ppm)
+        return;
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
+        bool shown = false; /* among the variants */
+        q.tier = slice_str(tiers[i]);
+        for (uint32_t r = 0; r < m->n_rows; r++)
+            shown |= !strcmp(t->text + t->row[m->row + r].tier, tiers[i]);
+        if (!shown && price_find(c->book, &q, &p) && p.tier_known &&
+            p.ppm != standard.ppm)
+            printf("  %s: token prices x %.6g\n", tiers[i],
+                   (double)p.ppm / (double)standard.ppm);
+    }
+    for (uint32_t i = 0; i < m->n_regions; i++) {
+        const struct price_region *r = &t->region[m->region + i];
+        printf("  region %s: token prices x %.6g\n", t->text + r->name,
+               (double)r->ppm / PRICE_PPM);
+    }
+}
+
 static void show_history(const struct price_tables *t, const struct price_model *m)
 {
     for (uint32_t i = 0; i < m->n_rows; i++) {
@@ -227,6 +252,7 @@ static bool show_one(const struct prices *c, struct slice provider, const char *
         show_price(p.tier_known ? c->tier : "no price for that tier; standard:", &p);
     } else if (m) {
         show_variants(c, q, t, m);
+        show_factors(c, q, t, m);
         show_history(t, m);
     }
     buf_release(&since);

@@ -117,6 +117,19 @@ static void put_cost(struct cells *c, const char *name, const struct query_row *
     buf_release(&b);
 }
 
+static void put_money(struct cells *c, const char *name, price_pico v)
+{
+    struct buf b = { 0 };
+    if (!cell(c, name))
+        return;
+    price_format(v, 6, &b);
+    if (c->csv)
+        buf_add(c->out, buf_slice(&b));
+    else
+        json_raw(&c->json, buf_slice(&b));
+    buf_release(&b);
+}
+
 static void put_bool(struct cells *c, const char *name, bool v)
 {
     if (!cell(c, name))
@@ -171,6 +184,12 @@ static void put_row(struct cells *c, const struct query_result *all,
     put_count(c, "peak_tokens", r->peak_tokens);
     put_cost(c, "cost_usd", r);
     put_bool(c, "priced", query_priced(r));
+    if (fields >> USAGE_cost_calls & 1) {
+        put_money(c, "stated_usd", r->v[USAGE_cost_pico]);
+        put_count(c, "compared_calls", r->stated.calls);
+        put_money(c, "compared_stated_usd", r->stated.theirs);
+        put_money(c, "compared_cost_usd", r->stated.ours);
+    }
     put_count(c, "calls_unpriced", r->calls_unpriced);
     put_count(c, "tokens_unpriced", r->tokens_unpriced);
     put_unpriced(c, "fields_unpriced", r->unpriced);

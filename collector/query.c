@@ -159,6 +159,7 @@ static void add_cost(struct query_row *to, struct price_memo *prices,
     if (c.priced) {
         to->cost += c.pico;
         to->unpriced |= c.unpriced;
+        price_stated_add(&to->stated, r->calls, r->v, &c);
     } else {
         add(&to->calls_unpriced, r->calls);
         add(&to->tokens_unpriced, tokens(r->v));

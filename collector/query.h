@@ -20,6 +20,7 @@ struct query_row {
     uint64_t calls_estimated, calls_missing; /* of `calls`: quality is not exact */
     uint64_t calls_failed;                   /* of `calls`: outcome is not ok */
     price_pico cost;                         /* of what has a price */
+    struct price_stated stated;              /* what providers stated, beside ours */
     uint64_t calls_unpriced;  /* of `calls`: the model has no price that day */
     uint64_t tokens_unpriced; /* their tokens of all classes */
     uint32_t series;   /* smallest number of a series in it: the order of arrival */

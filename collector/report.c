@@ -88,6 +88,7 @@ struct line {
     struct slice provider, model;
     uint64_t calls, input, cached, output, unpriced_calls, missing, estimated, failed;
     price_pico cost;
+    struct price_stated stated;
     bool lower_bound;
     double *cost_by_day, *calls_by_day;
 };
@@ -117,6 +118,9 @@ static void add_row(struct line *l, const struct query_row *r, size_t day)
     l->estimated += r->calls_estimated;
     l->failed += r->calls_failed;
     l->cost += r->cost;
+    l->stated.calls += r->stated.calls;
+    l->stated.theirs += r->stated.theirs;
+    l->stated.ours += r->stated.ours;
     l->lower_bound |= !query_priced(r);
     l->cost_by_day[day] += price_dollars(r->cost);
     l->calls_by_day[day] += (double)r->calls;
@@ -248,5 +252,10 @@ enum status report_usage(const struct query_result *daily, int64_t first, unsign
              out);
     put_note(total->estimated, total, "have estimated tokens", out);
     put_note(total->failed, total, "failed", out);
+    if (total->stated.calls) {
+        buf_adds(out, "  providers' own cost: ");
+        price_stated_text(&total->stated, out);
+        buf_addc(out, '\n');
+    }
     return out->st;
 }

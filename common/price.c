@@ -459,6 +459,31 @@ double price_dollars(price_pico pico)
     return (double)pico / 1e12;
 }
 
+void price_stated_add(struct price_stated *s, uint64_t calls, const uint64_t v[USAGE_N],
+                      const struct price_cost *c)
+{
+    if (!calls || v[USAGE_cost_calls] != calls || !c->priced || c->unpriced)
+        return;
+    s->calls += calls;
+    s->theirs += v[USAGE_cost_pico];
+    s->ours += c->pico;
+}
+
+void price_stated_text(const struct price_stated *s, struct buf *out)
+{
+    if (!s->calls)
+        return;
+    double theirs = price_dollars(s->theirs), ours = price_dollars(s->ours);
+    buf_addc(out, '$');
+    price_format(s->theirs, 4, out);
+    buf_addf(out, " as stated for %llu call%s, $", (unsigned long long)s->calls,
+             s->calls == 1 ? "" : "s");
+    price_format(s->ours, 4, out);
+    buf_adds(out, " by our prices");
+    if (theirs > 0)
+        buf_addf(out, " (%+.1f %%)", 100 * (ours - theirs) / theirs);
+}
+
 /* --- opening a book --------------------------------------------------------------- */
 
 const struct price_tables *price_book_prices(const struct price_book *b)

@@ -84,6 +84,22 @@ struct price_cost price_apply(const struct price *p, uint64_t calls,
 struct price_cost price_usage(const struct price_book *b, const struct price_query *q,
                               uint64_t calls, const uint64_t v[USAGE_N]);
 
+/* What providers themselves stated, beside our cost of the same calls. */
+struct price_stated {
+    uint64_t calls;
+    price_pico theirs, ours;
+};
+
+/*
+ * Add totals of `calls` calls that cost `c` here, if every one of them states its own
+ * cost and none of it is unpriced here: else the two are not of the same calls.
+ */
+void price_stated_add(struct price_stated *s, uint64_t calls, const uint64_t v[USAGE_N],
+                      const struct price_cost *c);
+/* "$0.3100 as stated for 2 calls, $0.3000 by our prices (-3.2 %)"; nothing for no calls.
+ */
+void price_stated_text(const struct price_stated *s, struct buf *out);
+
 /* "12.345678" dollars with `digits` decimals, rounded half up, once. */
 void price_format(price_pico pico, unsigned digits, struct buf *out);
 double price_dollars(price_pico pico); /* for charts and forecasts only */

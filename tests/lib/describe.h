@@ -31,6 +31,7 @@ static inline void describe(void *arg, const struct usage *u)
     describe_name(b, "model", u->model);
     describe_name(b, "id", u->response_id);
     describe_name(b, "tier", u->tier);
+    describe_name(b, "region", u->region);
     for (unsigned f = 0; f < USAGE_N; f++)
         if (usage_has(u, f) && f != USAGE_bytes_up && f != USAGE_bytes_down &&
             f != USAGE_cost_calls)

@@ -158,6 +158,20 @@ class Scan(unittest.TestCase):
         self.assertIsNone(got["totals"]["cost_usd"])
         self.assertEqual(got["totals"]["unpriced_calls"], 1)
 
+    def test_stated_beside_ours(self):
+        path = self.put("x.log", json.dumps({"ts": "2026-11-02T10:00:00Z", "resp": {
+            "id": "gen-1", "provider": "Azure", "object": "chat.completion",
+            "model": "openai/gpt-4o-mini", "choices": [],
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100,
+                      "cost": 0.00031}}}))
+        self.assertIn("$0.0003 as stated for 1 call, $0.0002 by our prices (-32.3 %)",
+                      scan(path).stdout.decode())
+        got = totals(path)["totals"]
+        self.assertEqual([got[k] for k in ("cost_usd", "stated_usd", "compared_calls",
+                                           "compared_stated_usd", "compared_cost_usd")],
+                         [0.00021, 0.00031, 1, 0.00031, 0.00021])
+        self.assertEqual(json.loads(scan(path, "--calls").stdout)["stated_usd"], 0.00031)
+
     def test_partly_priced(self):
         path = self.put("x.log", flat(1) + "\n" + flat(2, time="1999-11-02T10:00:00Z"))
         out = scan(path).stdout.decode()

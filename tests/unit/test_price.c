@@ -266,6 +266,28 @@ static void test_unpriced(void **state)
     price_book_free(b);
 }
 
+/* A provider's own cost beside ours: only of calls that all have both, whole. */
+static void test_stated(void **state)
+{
+    (void)state;
+    struct price_stated s = { 0 };
+    struct price_cost whole = { .pico = 900000000, .priced = true },
+                      part = { .pico = 1, .priced = true, .unpriced = 1 },
+                      none = { .priced = false };
+    uint64_t v[USAGE_N] = { [USAGE_cost_pico] = 1000000000, [USAGE_cost_calls] = 2 };
+    struct buf text = { 0 };
+    price_stated_text(&s, &text);
+    assert_int_equal(text.n, 0);
+    price_stated_add(&s, 2, v, &whole);
+    price_stated_add(&s, 3, v, &whole); /* one of them states nothing */
+    price_stated_add(&s, 2, v, &part);
+    price_stated_add(&s, 2, v, &none);
+    price_stated_text(&s, &text);
+    assert_string_equal(buf_cstr(&text), "$0.0010 as stated for 2 calls, $0.0009 by our "
+                                         "prices (-10.0 %)");
+    buf_release(&text);
+}
+
 static void test_sums_and_rounding(void **state)
 {
     (void)state;
@@ -516,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_costs),
         cmocka_unit_test(test_context_and_tiers),
         cmocka_unit_test(test_unpriced),
+        cmocka_unit_test(test_stated),
         cmocka_unit_test(test_sums_and_rounding),
         cmocka_unit_test(test_additive_and_monotone),
         cmocka_unit_test(test_overrides),
