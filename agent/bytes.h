@@ -1,7 +1,8 @@
 /*
- * The inner loops of the walk over a whole JSON text (record.c): where a string ends,
- * where a passed-over value turns, do these few bytes stand here. Each as plain C and 16
- * or 32 bytes at a time; tests hold the two against each other.
+ * The inner loops of the walk over a whole JSON text (record.c) and of the table of
+ * recent calls (dedup.c): where a string ends, where a passed-over value turns, do these
+ * few bytes stand here. Each as plain C and 16 or 32 bytes at a time; tests hold the two
+ * against each other.
  *
  * Bounds are exact: no byte at or behind `end` is read. Refuses: to know JSON.
  */
@@ -33,7 +34,22 @@ static inline const char *bytes_bracket_plain(const char *p, const char *end)
     return p;
 }
 
+/* Bit i: the byte at p[i] is c, of 16. */
+static inline unsigned bytes_equal_plain(const void *p, unsigned char c)
+{
+    unsigned hits = 0;
+    for (unsigned i = 0; i < 16; i++)
+        hits |= (unsigned)(((const unsigned char *)p)[i] == c) << i;
+    return hits;
+}
+
 #ifdef __SSE2__
+
+static inline unsigned bytes_equal(const void *p, unsigned char c)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)p);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)));
+}
 
 static inline __m128i bytes_load(const char *p)
 {
@@ -92,6 +108,11 @@ static inline bool bytes_same(const char *p, size_t room, const char *text, unsi
 }
 
 #else
+
+static inline unsigned bytes_equal(const void *p, unsigned char c)
+{
+    return bytes_equal_plain(p, c);
+}
 
 static inline const char *bytes_quote(const char *p, const char *end)
 {

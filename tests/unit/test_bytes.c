@@ -21,6 +21,12 @@ static void test_stops_agree(void **state)
             assert_ptr_equal(bytes_quote(p, end), bytes_quote_plain(p, end));
             assert_ptr_equal(bytes_bracket(p, end), bytes_bracket_plain(p, end));
         }
+        if (n >= 16) {
+            const char *last = end - 16;
+            char c = last[rng_below(&r, 16)];
+            assert_int_equal(bytes_equal(last, (unsigned char)c),
+                             bytes_equal_plain(last, (unsigned char)c));
+        }
         guard_release(&g);
     }
 }
