@@ -13,6 +13,9 @@
 
 #include <stdlib.h>
 
+/* The tokens of the common case, in one loop without calls. */
+#define INLINE __attribute__((always_inline)) static inline
+
 struct text {
     struct extract *x;
     const char *p, *first, *end;
@@ -40,8 +43,7 @@ static inline void space(struct text *t)
 }
 
 /* At an opening quote: *s gets what stands between the quotes, still escaped. */
-__attribute__((always_inline)) static inline bool string(struct text *t, struct slice *s,
-                                                         bool *escaped)
+INLINE bool string(struct text *t, struct slice *s, bool *escaped)
 {
     const char *first = ++t->p, *p = bytes_quote(first, t->end);
     *escaped = false;
@@ -255,7 +257,7 @@ static inline bool eight(const struct text *t, uint64_t *v)
  * The common number: up to 7 digits and then the next value or an end. All digits at
  * once, as no predictor guesses how many there are.
  */
-static bool integer(struct text *t, const struct raw_key *k)
+INLINE bool integer(struct text *t, const struct raw_key *k)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t v, digits;
@@ -281,7 +283,7 @@ static bool integer(struct text *t, const struct raw_key *k)
     return true;
 }
 
-static bool string_value(struct text *t, const struct raw_key *k)
+INLINE bool string_value(struct text *t, const struct raw_key *k)
 {
     struct slice s;
     bool escaped;
@@ -302,7 +304,7 @@ static bool string_value(struct text *t, const struct raw_key *k)
     return true;
 }
 
-static bool scalar(struct text *t, const struct raw_key *k)
+INLINE bool scalar(struct text *t, const struct raw_key *k)
 {
     struct slice s;
     if (*t->p == '"')
@@ -397,6 +399,29 @@ static bool step(struct text *t, struct level l, bool first, const struct raw_ke
     return true;
 }
 
+/* Members of an object, as long as each is what was guessed; *k is set when the value of
+ * the last one is an object or array, still unread. */
+static bool members(struct text *t, struct level l, bool *first, const struct raw_key **k)
+{
+    unsigned state = guess_state((enum raw_context)l.context, *first);
+    const struct guess *g;
+    while ((g = guess_find(t->set, state, t->p, (size_t)(t->end - t->p)))) {
+        t->p += g->n;
+        t->set = g->next;
+        state = guess_state((enum raw_context)l.context, *first = false);
+        space(t); /* this line may have more of it before the value */
+        if (t->p == t->end)
+            return bad(t, "the text ends inside a value");
+        if (*t->p == '{' || *t->p == '[') {
+            *k = g->key;
+            return true;
+        }
+        if (!scalar(t, g->key))
+            return false;
+    }
+    return true;
+}
+
 /* One document, objects of which are frames; t->p ends behind it. */
 static bool walk(struct text *t)
 {
@@ -409,18 +434,11 @@ static bool walk(struct text *t)
         return false;
     for (bool first = true; depth;) {
         struct level l = stack[depth - 1];
-        unsigned state = guess_state((enum raw_context)l.context, first);
-        const struct raw_key *k;
-        const struct guess *g =
-            l.object ? guess_find(t->set, state, t->p, (size_t)(t->end - t->p)) : NULL;
-        if (g) {
-            t->p += g->n;
-            t->set = g->next;
-            k = g->key;
-            space(t); /* this line may have more of it before the value */
-        } else if (!step(t, l, first, &k)) {
+        const struct raw_key *k = NULL;
+        if (l.object && !members(t, l, &first, &k))
             return false;
-        }
+        if (!k && !step(t, l, first, &k))
+            return false;
         first = false;
         if (!k) {
             leave(t, l);
