@@ -13,7 +13,7 @@ static double *doubles(struct arena *a, int n)
 /* Models on the deseasonalised series get their season back; HW and SNAIVE have it. */
 static bool has_season(const struct model *md)
 {
-    return md->kind == MODEL_HW || md->kind == MODEL_SNAIVE;
+    return md->season || md->kind == MODEL_SNAIVE;
 }
 
 /* The middle of k values (mean of the middle two): a handful, so insertion sort. */
@@ -35,55 +35,84 @@ void combination_forecast(const struct combination *c, int t, int h, double *wor
     for (int k = 0; k < c->models; k++)
         model_forecast(&c->model[k], t, h, work + k * h);
     for (int i = 0; i < h; i++) {
-        double v[COMBINATION_MODELS_MAX];
+        double v[COMBINATION_VOTES_MAX];
         double s = c->season.m > 1 ? c->season.index[(t + i) % c->season.m] : !c->logs;
+        int n = 0;
         for (int k = 0; k < c->models; k++) {
-            v[k] = work[k * h + i];
+            double x = work[k * h + i];
             if (!has_season(&c->model[k]))
-                v[k] = c->logs ? v[k] + s : v[k] * s;
+                x = c->logs ? x + s : x * s;
+            for (int vote = 0; vote < c->votes[k]; vote++)
+                v[n++] = x;
         }
-        f[i] = median_of(v, c->models);
+        f[i] = median_of(v, n);
     }
 }
 
+/* What the members of a combination are fitted to. */
+struct material {
+    const double *x; /* deseasonalised */
+    struct theta_line line;
+    const double *season; /* in the additive units of HW; NULL: none */
+};
+
 /* The season in the additive units of HW: logs as they are, ratios x mean. */
-static enum status fit_hw(struct combination *c, struct arena *a)
+static double *additive_season(const struct combination *c, struct arena *a)
 {
     int m = c->season.m;
     double mean = c->logs ? 1 : stats_mean(c->z, c->n);
     double *s = doubles(a, m);
 
-    if (!s)
-        return ST_NOMEM;
-    for (int p = 0; p < m; p++)
+    for (int p = 0; p < m && s; p++)
         s[p] = c->logs ? c->season.index[p] : (c->season.index[p] - 1) * mean;
-    return model_fit(&c->model[c->models++], MODEL_HW, c->z, c->n, NULL, s, m, a);
+    return s;
 }
 
-static enum status fit_trends(struct combination *c, struct arena *a)
+static enum status add_member(struct combination *c, const struct material *from,
+                              enum model_kind kind, int votes, struct arena *a)
 {
-    struct theta_line line;
+    bool seasonal = kind == MODEL_HW || kind == MODEL_HW_LEVEL;
+
+    c->votes[c->models] = votes;
+    return model_fit(&c->model[c->models++], kind, seasonal ? c->z : from->x, c->n,
+                     &from->line, from->season, seasonal ? c->season.m : 1, a);
+}
+
+struct member {
+    enum model_kind kind;
+    int votes; /* 0: the end */
+};
+
+static enum status fit_members(struct combination *c, const struct member *member,
+                               struct arena *a)
+{
+    struct material from = { 0 };
     double *x = doubles(a, c->n);
-    enum status st;
 
     if (!x)
         return ST_NOMEM;
     season_remove(&c->season, c->z, c->n, x);
-    if ((st = theta_line_make(x, c->n, a, &line)) ||
-        (st = model_fit(&c->model[c->models++], MODEL_DST, x, c->n, &line, NULL, 1, a)))
-        return st;
-    if (c->n <= COMBINATION_SHORT)
-        return ST_OK;
-    if ((st = model_fit(&c->model[c->models++], MODEL_DOT, x, c->n, &line, NULL, 1, a)))
-        return st;
-    if (c->season.m > 1)
-        st = fit_hw(c, a);
-    else
-        st = model_fit(&c->model[c->models++], MODEL_DAMPED, x, c->n, NULL, NULL, 1, a);
-    if (!st)
-        c->model[c->models++] = c->model[2];
+    from.x = x;
+    enum status st = theta_line_make(x, c->n, a, &from.line);
+    if (!st && c->season.m > 1 && !(from.season = additive_season(c, a)))
+        st = ST_NOMEM;
+    for (; member->votes && !st; member++)
+        st = add_member(c, &from, member->kind, member->votes, a);
     return st;
 }
+
+static const struct member short_members[] = { { MODEL_DST, 1 },
+                                               { MODEL_DST_ROBUST, 1 },
+                                               { 0 } },
+                           seasonal_members[] = { { MODEL_DOT, 1 },
+                                                  { MODEL_HW, 2 },
+                                                  { MODEL_HW_LEVEL, 1 },
+                                                  { 0 } },
+                           plain_members[] = { { MODEL_DST, 1 },
+                                               { MODEL_DOT, 1 },
+                                               { MODEL_DAMPED, 2 },
+                                               { MODEL_CES, 2 },
+                                               { 0 } };
 
 /* Mean absolute error of the last week's two-day forecasts, a day apart. */
 static double recent_error(const struct combination *c, const struct model *md, double *f)
@@ -113,8 +142,10 @@ static enum status fit_hourly(struct combination *c, struct arena *a)
     if (!st && c->n >= 3 * COMBINATION_WEEK)
         st = model_fit(&c->model[c->models++], MODEL_SNAIVE, c->z, c->n, NULL, NULL,
                        COMBINATION_WEEK, a);
-    if (!st && c->season.m > 1)
-        st = fit_hw(c, a);
+    if (!st && c->season.m > 1) {
+        struct material from = { .season = additive_season(c, a) };
+        st = from.season ? add_member(c, &from, MODEL_HW, 1, a) : ST_NOMEM;
+    }
     if (st)
         return st;
     double least = HUGE_VAL;
@@ -126,7 +157,9 @@ static enum status fit_hourly(struct combination *c, struct arena *a)
         }
     }
     c->model[0] = c->model[best];
+    c->votes[0] = 1;
     c->models = 1;
+    c->chosen = true;
     return ST_OK;
 }
 
@@ -156,16 +189,17 @@ static enum status fit_long(struct combination *c, int month, struct arena *a)
     double *work = doubles(a, (COMBINATION_MODELS_MAX + 1) * h);
     enum status st = work ? theta_line_make(c->z, c->n, a, &line) : ST_NOMEM;
 
-    for (int i = 0; i < 3 && !st; i++)
+    for (int i = 0; i < 3 && !st; i++) {
+        c->votes[i] = 1;
         st = model_fit(&c->model[c->models++], kinds[i], c->z, c->n, &line, NULL, month,
                        a);
+    }
     if (st || month == 1)
         return st;
     double once = far_error(c, work, work + COMBINATION_MODELS_MAX * h);
-    c->model[c->models++] = c->model[0];
+    c->votes[0] = 2;
     double twice = far_error(c, work, work + COMBINATION_MODELS_MAX * h);
-    if (once < 0.8 * twice)
-        c->models--;
+    c->votes[0] = once < 0.8 * twice ? 1 : 2;
     return ST_OK;
 }
 
@@ -177,5 +211,9 @@ enum status combination_fit(struct combination *c, const struct combination_hint
         return fit_long(c, hint->month, a);
     if (hint->season == COMBINATION_HOURLY && c->n > 4 * COMBINATION_HOURLY)
         return fit_hourly(c, a);
-    return fit_trends(c, a);
+    return fit_members(c,
+                       c->n <= COMBINATION_SHORT ? short_members
+                       : c->season.m > 1         ? seasonal_members
+                                                 : plain_members,
+                       a);
 }

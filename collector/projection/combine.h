@@ -1,9 +1,10 @@
 /*
- * Which models forecast a series, and their combination. Seasonal or long series: the
- * per-step median of DST, DOT and Holt-Winters (damped trend without a season), the last
- * one counted twice. Short series: DST alone. Long horizons on sums of weeks or months:
- * DST, damped trend and the last month again. Hourly series: the candidate (value of
- * yesterday's hour, of last week's hour, Holt-Winters) that forecast the last days best.
+ * Which models forecast a series, and their combination, a per-step median in which some
+ * count twice. With a season: DOT, Holt-Winters twice, Holt-Winters without a trend.
+ * Without: DST, DOT, damped trend twice, CES twice. Short series: the two DSTs. Long
+ * horizons on sums of weeks or months: DST, damped trend and the last month again. Hourly
+ * series: the candidate (value of yesterday's hour, of last week's hour, Holt-Winters)
+ * that forecast the last days best.
  *
  * Fed by forecast.c with a prepared series; interval.c and backtests forecast again from
  * earlier origins with the same fit.
@@ -16,7 +17,8 @@
 
 enum {
     COMBINATION_MODELS_MAX = 4,
-    COMBINATION_SHORT = 40, /* up to so many values: DST alone, no season */
+    COMBINATION_VOTES_MAX = 8,
+    COMBINATION_SHORT = 40, /* up to so many values: DSTs alone, no season */
     COMBINATION_HOURLY = 24,
     COMBINATION_WEEK = 168, /* hours */
 };
@@ -28,7 +30,9 @@ struct combination {
     bool logs;
     struct season season;
     struct model model[COMBINATION_MODELS_MAX];
+    int votes[COMBINATION_MODELS_MAX]; /* how often each one counts */
     int models;
+    bool chosen; /* one of several, by its errors */
 };
 
 /* What is known of the series beside its values. */

@@ -8,7 +8,14 @@
 enum {
     PRIOR = 8,         /* weight of the models' growth, in independent errors */
     ORIGINS_MAX = 300, /* of the errors: the latest ones */
+    MANY = 20,         /* errors at a step that say something by themselves */
 };
+
+/* A model may claim this many times the variance that many errors at a step showed. */
+#define MODEL_MOST 2.0
+
+/* A model picked for its recent errors flatters them. */
+#define CHOSEN_WIDER 1.03
 
 #define SIGMA_LOG_MAX 1.5
 
@@ -98,15 +105,18 @@ static double capped_square(const double *err, int n, double *scratch)
 
 static void growth(const struct combination *c, int h, double *psi, double *alpha)
 {
-    *alpha = 0;
-    psi[0] = 1;
-    for (int k = 1; k < h; k++) {
-        psi[k] = 0;
-        for (int i = 0; i < c->models; i++)
-            psi[k] += model_psi(&c->model[i], k) / c->models;
-    }
+    int votes = 0;
+
     for (int i = 0; i < c->models; i++)
-        *alpha += c->model[i].a / c->models;
+        votes += c->votes[i];
+    for (int k = 0; k < h; k++) {
+        psi[k] = k == 0;
+        for (int i = 0; i < c->models && k > 0; i++)
+            psi[k] += model_psi(&c->model[i], k) * c->votes[i] / votes;
+    }
+    *alpha = 0;
+    for (int i = 0; i < c->models; i++)
+        *alpha += c->model[i].a * c->votes[i] / votes;
 }
 
 enum status interval_fit(const struct combination *c, struct arena *a, struct forecast *f)
@@ -120,6 +130,8 @@ enum status interval_fit(const struct combination *c, struct arena *a, struct fo
     if (st || !scratch)
         return ST_NOMEM;
     double alpha, sum = 0, floor = 0, widen = sqrt(1 + 20.0 / c->n);
+    if (c->chosen)
+        widen *= CHOSEN_WIDER;
     growth(c, h, f->psi, &alpha);
     f->error_logs = logs_likelier(c, &e);
     const double *err = f->error_logs ? e.log : e.raw;
@@ -130,6 +142,8 @@ enum status interval_fit(const struct combination *c, struct arena *a, struct fo
         double v = capped_square(err + (size_t)i * (size_t)e.origins, n, scratch);
         double steps = i + 1, w = n / steps;
         double model = s2 * (1 + sum + alpha * alpha * steps * steps / c->n);
+        if (n >= MANY && v > 0)
+            model = fmin(model, MODEL_MOST * v);
         double sigma = sqrt((w * v + PRIOR * model) / (w + PRIOR));
         sum += i + 1 < h ? f->psi[i + 1] * f->psi[i + 1] : 0;
         floor = sigma > floor ? sigma : floor;

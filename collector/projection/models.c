@@ -55,24 +55,27 @@ enum status theta_line_make(const double *x, int n, struct arena *a,
     return ST_OK;
 }
 
-/* x: a, l0, theta. The loss starts at t = 3, where the line is one. */
+/* x: a, l0, theta. The loss starts at t = 3, where the line is one; the robust one waits
+ * for a third point. */
 static double theta_loss(const double *x, const void *arg)
 {
     const struct model *md = arg;
-    double a = x[0], l = x[1], theta = md->kind == MODEL_DOT ? x[2] : 2;
-    double k = 1 - 1 / theta, q = 1, sse = 0;
+    double a = x[0], l = x[1], theta = md->kind == MODEL_DOT ? x[2] : md->theta;
+    double k = 1 - 1 / theta, q = 1, sum = 0;
+    bool robust = md->kind == MODEL_DST_ROBUST;
+    int from = robust ? 4 : 3;
 
     for (int t = 1; t <= md->n; t++) {
         double was = q;
         q *= 1 - a;
         double e = md->x[t - 1] - l;
-        if (t >= 3) {
+        if (t >= from) {
             e -= k * (was * md->icept[t - 1] + (1 - q) / a * md->slope[t - 1]);
-            sse += e * e;
+            sum += robust ? fabs(e) : e * e;
         }
         l += a * (md->x[t - 1] - l);
     }
-    return sse;
+    return sum;
 }
 
 static void theta_states(struct model *md, double l0)
@@ -108,7 +111,7 @@ static enum status theta_fit(struct model *md, const struct theta_line *line)
             best = f;
             md->a = x[0];
             l0 = x[1];
-            md->theta = md->kind == MODEL_DOT ? x[2] : 2;
+            md->theta = md->kind == MODEL_DOT ? x[2] : md->theta;
         }
     }
     theta_states(md, l0);
@@ -215,9 +218,102 @@ static void damped_forecast(const struct model *md, int t, int h, double *f)
         p *= md->p;
         sum += p;
         f[i] = md->level[t] + sum * md->slope[t];
-        if (md->kind == MODEL_HW)
+        if (md->season)
             f[i] += md->season[t + i % md->m];
     }
+}
+
+/* --- complex exponential smoothing --- */
+
+/* The real and the imaginary part of the smoothing parameter keep to where it is stable.
+ */
+static bool ces_stable(double a0, double a1)
+{
+    double b0 = a0 - 2.5, c0 = a0 - 0.5, c1 = a1 - 1, d0 = a0 - 1.5, d1 = a1 - 0.5;
+
+    return b0 * b0 + a1 * a1 > 1.25 && c0 * c0 + c1 * c1 > 0.25 &&
+           d0 * d0 + d1 * d1 < 1.5;
+}
+
+static inline void ces_step(double a0, double a1, double e, double *l, double *c)
+{
+    double was = *l;
+
+    *l = was - (1 - a1) * *c + (a0 - a1) * e;
+    *c = was + (1 - a0) * *c + (a0 + a1) * e;
+}
+
+/* x: a0, a1, l0, c0 */
+static double ces_loss(const double *x, const void *arg)
+{
+    const struct model *md = arg;
+    double l = x[2], c = x[3], sse = 0;
+
+    if (!ces_stable(x[0], x[1]))
+        return HUGE_VAL;
+    for (int t = 0; t < md->n; t++) {
+        double e = md->x[t] - l;
+        sse += e * e;
+        ces_step(x[0], x[1], e, &l, &c);
+    }
+    return sse;
+}
+
+static enum status ces_fit(struct model *md, struct arena *arena)
+{
+    double lo, hi, l0 = 0;
+    int k = md->n < 10 ? md->n : 10;
+
+    md->slope = doubles(arena, md->n + 1);
+    if (!md->slope)
+        return ST_NOMEM;
+    range_of(md->x, md->n, &lo, &hi);
+    double r = hi - lo, step = r > 0 ? 0.1 * r : 1;
+    for (int t = 0; t < k; t++)
+        l0 += md->x[t] / k;
+    const struct nelder_mead nm = {
+        .f = ces_loss,
+        .arg = md,
+        .n = 4,
+        .lo = { 0.01, 0.01, lo - 2 * r - fabs(lo), lo - 3 * r - fabs(lo) },
+        .hi = { 2.49, 1.99, hi + 2 * r + fabs(hi), hi + 3 * r + fabs(hi) },
+        .step = { 0.1, 0.02, step, step },
+        .evals = 400,
+        .spread = 1e-8,
+    };
+    double x[4] = { 1.3, 1, l0, l0 / 1.1 };
+    nelder_mead_run(&nm, x);
+    md->a = x[0];
+    md->b = x[1];
+    double l = x[2], c = x[3];
+    for (int t = 0;; t++) {
+        md->level[t] = l;
+        md->slope[t] = c;
+        if (t == md->n)
+            return ST_OK;
+        ces_step(md->a, md->b, md->x[t] - l, &l, &c);
+    }
+}
+
+static void ces_forecast(const struct model *md, int t, int h, double *f)
+{
+    double l = md->level[t], c = md->slope[t];
+
+    for (int i = 0; i < h; i++) {
+        f[i] = l;
+        ces_step(md->a, md->b, 0, &l, &c);
+    }
+}
+
+/* What an error of one leaves in the forecast k steps later. */
+static double ces_psi(const struct model *md, int k)
+{
+    double l = 0, c = 0;
+
+    ces_step(md->a, md->b, 1, &l, &c);
+    for (int i = 1; i < k; i++)
+        ces_step(md->a, md->b, 0, &l, &c);
+    return l;
 }
 
 /* --- Holt-Winters --- */
@@ -239,6 +335,12 @@ static double hw_loss(const double *x, const void *arg)
     return sse;
 }
 
+/* x: a, g; no trend */
+static double hw_level_loss(const double *x, const void *arg)
+{
+    return hw_loss((double[]){ x[0], 0, 1, x[1] }, arg);
+}
+
 static void hw_states(struct model *md)
 {
     double l = md->level[0], b = 0;
@@ -255,6 +357,48 @@ static void hw_states(struct model *md)
     }
 }
 
+static void hw_optimise(struct model *md)
+{
+    const struct nelder_mead nm = {
+        .f = hw_loss,
+        .arg = md,
+        .n = 4,
+        .lo = { 0.001, 0.0001, 0.80, 0.0001 },
+        .hi = { 0.999, 0.5, 0.98, 0.5 },
+        .step = { 0.2, 0.1, 0.02, 0.1 },
+        .evals = 350,
+        .spread = 1e-8,
+    };
+    double x[4] = { 0.3, 0.1, 0.95, 0.05 };
+
+    nelder_mead_run(&nm, x);
+    md->a = x[0];
+    md->b = x[1];
+    md->p = x[2];
+    md->g = x[3];
+}
+
+static void hw_level_optimise(struct model *md)
+{
+    const struct nelder_mead nm = {
+        .f = hw_level_loss,
+        .arg = md,
+        .n = 2,
+        .lo = { 0.001, 0.0001 },
+        .hi = { 0.999, 0.5 },
+        .step = { 0.2, 0.1 },
+        .evals = 200,
+        .spread = 1e-8,
+    };
+    double x[2] = { 0.3, 0.05 };
+
+    nelder_mead_run(&nm, x);
+    md->a = x[0];
+    md->b = 0;
+    md->p = 1;
+    md->g = x[1];
+}
+
 static enum status hw_fit(struct model *md, const double *season, struct arena *arena)
 {
     int m = md->m;
@@ -268,22 +412,10 @@ static enum status hw_fit(struct model *md, const double *season, struct arena *
     for (int t = 0; t < m; t++)
         sum += md->x[t] - season[t];
     md->level[0] = sum / m;
-    const struct nelder_mead nm = {
-        .f = hw_loss,
-        .arg = md,
-        .n = 4,
-        .lo = { 0.001, 0.0001, 0.80, 0.0001 },
-        .hi = { 0.999, 0.5, 0.98, 0.5 },
-        .step = { 0.2, 0.1, 0.02, 0.1 },
-        .evals = 350,
-        .spread = 1e-8,
-    };
-    double x[4] = { 0.3, 0.1, 0.95, 0.05 };
-    nelder_mead_run(&nm, x);
-    md->a = x[0];
-    md->b = x[1];
-    md->p = x[2];
-    md->g = x[3];
+    if (md->kind == MODEL_HW_LEVEL)
+        hw_level_optimise(md);
+    else
+        hw_optimise(md);
     hw_states(md);
     return ST_OK;
 }
@@ -294,7 +426,7 @@ enum status model_fit(struct model *out, enum model_kind kind, const double *x, 
                       const struct theta_line *line, const double *season, int m,
                       struct arena *a)
 {
-    *out = (struct model){ .kind = kind, .n = n, .m = m, .x = x, .theta = 2 };
+    *out = (struct model){ .kind = kind, .n = n, .m = m, .x = x };
     if (kind == MODEL_SNAIVE || kind == MODEL_LEVEL)
         return ST_OK;
     assert(n >= 3);
@@ -304,10 +436,17 @@ enum status model_fit(struct model *out, enum model_kind kind, const double *x, 
     switch (kind) {
     case MODEL_DAMPED:
         return damped_fit(out, a);
+    case MODEL_CES:
+        return ces_fit(out, a);
     case MODEL_HW:
+    case MODEL_HW_LEVEL:
         assert(n >= m);
         return hw_fit(out, season, a);
+    case MODEL_DST_ROBUST:
+        out->theta = 2.5;
+        return theta_fit(out, line);
     default:
+        out->theta = 2;
         return theta_fit(out, line);
     }
 }
@@ -327,11 +466,16 @@ void model_forecast(const struct model *md, int t, int h, double *f)
     switch (md->kind) {
     case MODEL_DOT:
     case MODEL_DST:
+    case MODEL_DST_ROBUST:
         theta_forecast(md, t, h, f);
         return;
     case MODEL_DAMPED:
     case MODEL_HW:
+    case MODEL_HW_LEVEL:
         damped_forecast(md, t, h, f);
+        return;
+    case MODEL_CES:
+        ces_forecast(md, t, h, f);
         return;
     case MODEL_SNAIVE:
         /* Before a whole season is known, the last value is the best that there is. */
@@ -352,8 +496,10 @@ double model_psi(const struct model *md, int k)
         return k % md->m == 0 ? 1 : 0;
     if (md->kind == MODEL_LEVEL)
         return 2.0 / (md->m + 1); /* the smoothing constant of the same memory */
-    if (md->kind == MODEL_DOT || md->kind == MODEL_DST)
-        return md->a;
+    if (md->kind == MODEL_CES)
+        return ces_psi(md, k);
+    if (md->theta > 0 || md->b == 0)
+        return md->a; /* the theta models, and a level alone */
     double sum = md->p * (1 - pow(md->p, k)) / (1 - md->p);
     return md->a + md->a * md->b * sum;
 }

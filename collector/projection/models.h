@@ -1,12 +1,14 @@
 /*
  * The single-series models of the forecast: dynamic optimised theta (DOT), its fixed
- * sibling (DST), damped trend (ETS A,Ad,N) and additive Holt-Winters (A,Ad,A), fitted by
- * least squares on one-step errors. The states after every value are kept, so a forecast
- * from any origin costs O(h): that is what makes backtests and intervals cheap.
+ * siblings (DST), damped trend (ETS A,Ad,N), complex exponential smoothing (CES) and
+ * additive Holt-Winters with a damped trend (A,Ad,A) and without one (A,N,A), fitted by
+ * least squares on one-step errors, one of them by least absolute ones. The states after
+ * every value are kept, so a forecast from any origin costs O(h): that is what makes
+ * backtests and intervals cheap.
  *
  * Fed by forecast.c with a clean series: finite values, no gaps. Memory comes from the
  * series' arena, once; a fit allocates nothing. Fiorucci et al. 2016; Gardner, McKenzie
- * 1985; Hyndman et al. 2008.
+ * 1985; Hyndman et al. 2008; Svetunkov, Kourentzes, Ord 2022 (CES).
  */
 #ifndef BREAKEVEN_PROJECTION_MODELS_H
 #define BREAKEVEN_PROJECTION_MODELS_H
@@ -16,11 +18,14 @@
 
 enum model_kind {
     MODEL_DOT,
-    MODEL_DST, /* theta = 2: half the fitted slope */
+    MODEL_DST,        /* theta = 2: half the fitted slope */
+    MODEL_DST_ROBUST, /* theta = 2.5, least absolute errors: a jump moves it less */
     MODEL_DAMPED,
+    MODEL_CES, /* a level and what it leaves out, both followed */
     MODEL_HW,
-    MODEL_SNAIVE, /* the value one season ago */
-    MODEL_LEVEL,  /* the mean of the last m values: "last month, again" */
+    MODEL_HW_LEVEL, /* without a trend */
+    MODEL_SNAIVE,   /* the value one season ago */
+    MODEL_LEVEL,    /* the mean of the last m values: "last month, again" */
 };
 
 struct model {
@@ -29,7 +34,8 @@ struct model {
     const double *x; /* n values */
     double a, b, p, g, theta;
     double *level;  /* [n + 1], state after t values */
-    double *slope;  /* [n + 1]; theta: intercept A, slope B, mean M of the line */
+    double *slope;  /* [n + 1]; theta: intercept A, slope B, mean M of the line; CES: its
+                       second state */
     double *mean;   /* [n + 1], theta only */
     double *icept;  /* [n + 1], theta only */
     double *season; /* [n + m], HW: s[t] is used by value t (0-based) */
