@@ -28,6 +28,11 @@ static struct arena_block *add_block(struct arena *a, size_t n)
     return b;
 }
 
+bool arena_reserve(struct arena *a, size_t n)
+{
+    return a->head || add_block(a, n);
+}
+
 void *arena_alloc(struct arena *a, size_t n)
 {
     const size_t align = alignof(max_align_t);

@@ -17,13 +17,19 @@ struct arena {
 
 void arena_init(struct arena *a, size_t ceiling_bytes);
 
+/*
+ * Make the first block of an arena without one this large: many units of about that size
+ * then need no more memory than one. Only a hint; false when there is no memory for it.
+ */
+bool arena_reserve(struct arena *a, size_t n);
+
 /* n zeroed bytes aligned for any type, or NULL at the ceiling. Lives until reset. */
 void *arena_alloc(struct arena *a, size_t n);
 
 /* A copy of s with a NUL behind it; p == NULL (and n == 0) at the ceiling. */
 struct slice arena_dup(struct arena *a, struct slice s);
 
-/* Forget every allocation; one block is kept for reuse. */
+/* Forget every allocation; the first block is kept for reuse. */
 void arena_reset(struct arena *a);
 void arena_release(struct arena *a);
 

@@ -5,7 +5,9 @@
 
 #include "collector/projection/stats.h"
 
-enum { LEAST_BEFORE = 56, PATHS = 400 };
+enum { LEAST_BEFORE = 56, PATHS = 400, PRIOR = 8 };
+
+static const double Z_MOST = 6, WIDEN_MOST = 3;
 
 /* Total of 28 days from `at`; missing days as the mean of the known; NAN if most are. */
 static double actual_total(const double *day, int at)
@@ -49,12 +51,22 @@ static enum status forecast_from(const double *day, int n, uint64_t seed,
     return ST_OK;
 }
 
+/* Square of the error in deviations of its own interval, on logs; capped. */
+static double standardised(const struct origin *f, double actual)
+{
+    if (f->point <= 0 || f->lo80 <= 0 || f->hi80 <= f->lo80)
+        return 1;
+    double sigma = log(f->hi80 / f->lo80) / (2 * FORECAST_Z80);
+    double z = fmin(Z_MOST, fabs(log(actual / f->point)) / sigma);
+    return z * z;
+}
+
 enum status backtest_run(const double *day, int n, uint64_t seed, struct arena *scratch,
                          struct backtest *out)
 {
-    double error = 0, covered = 0;
+    double error = 0, covered = 0, squares = 0;
 
-    *out = (struct backtest){ .mape = -1, .cover80 = -1 };
+    *out = (struct backtest){ .mape = -1, .cover80 = -1, .widen = 1 };
     for (int k = 1; k <= BACKTEST_ORIGINS_MAX; k++) {
         int at = n - k * BACKTEST_DAYS;
         if (at < LEAST_BEFORE)
@@ -67,7 +79,9 @@ enum status backtest_run(const double *day, int n, uint64_t seed, struct arena *
             return st;
         if (st || isnan(actual) || actual <= 0)
             continue;
-        out->origins++;
+        out->window[out->origins++] =
+            (struct backtest_window){ at, actual, f.point, f.lo80, f.hi80 };
+        squares += standardised(&f, actual);
         error += fabs(f.point - actual) / actual;
         covered += actual >= f.lo80 && actual <= f.hi80;
     }
@@ -75,5 +89,8 @@ enum status backtest_run(const double *day, int n, uint64_t seed, struct arena *
         out->mape = error / out->origins;
         out->cover80 = covered / out->origins;
     }
+    /* As if eight more had come out as they should. */
+    out->widen =
+        fmin(WIDEN_MOST, fmax(1, sqrt((PRIOR + squares) / (PRIOR + out->origins))));
     return ST_OK;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "collector/projection/stats.h"
 
@@ -97,29 +98,44 @@ double breakeven_threshold(const struct scenario *s, const struct hosted_load *l
 
 /* --- paths --- */
 
-/* Tables of [months][paths], and one value a path. */
-struct tables {
-    double *api, *hosted, *saving, *replicas, *volume;
-    double *crossing, *payback; /* months from now; -1 never */
-    int paths;
+/* All paths at once, one month after the other. */
+struct walk {
+    double *volume;             /* [months][paths], of the days ahead */
+    double *sum;                /* [paths] saved so far, setup included */
+    double *crossing, *payback; /* [paths] months from now; -1 never */
+    double *saving[2];          /* [paths] sum at the ends around 12 months */
+    double *scratch;            /* [paths] */
+    bool *cheaper, *left;       /* [paths] in the last month; gone dearer again */
+    int paths, n_cheaper;
 };
 
-static enum status tables_alloc(struct tables *t, int months, int paths, struct arena *a)
+static enum status walk_alloc(struct walk *w, const struct breakeven_case *c,
+                              struct arena *a)
 {
-    size_t cells = (size_t)months * (size_t)paths;
+    size_t n = (size_t)c->paths->n;
+    double **each[] = { &w->sum,       &w->crossing,  &w->payback,
+                        &w->saving[0], &w->saving[1], &w->scratch };
+    struct outlook_span span[PROJECTION_MONTHS_MAX];
+    double *work = arena_alloc(a, (size_t)(c->outlook->f.h + 1) * sizeof *work);
 
-    t->paths = paths;
-    t->api = arena_alloc(a, cells * sizeof(double));
-    t->hosted = arena_alloc(a, cells * sizeof(double));
-    t->saving = arena_alloc(a, cells * sizeof(double));
-    t->replicas = arena_alloc(a, cells * sizeof(double));
-    t->volume = arena_alloc(a, cells * sizeof(double));
-    t->crossing = arena_alloc(a, (size_t)paths * sizeof(double));
-    t->payback = arena_alloc(a, (size_t)paths * sizeof(double));
-    return t->api && t->hosted && t->saving && t->replicas && t->volume && t->crossing &&
-                   t->payback
-               ? ST_OK
-               : ST_NOMEM;
+    w->paths = c->paths->n;
+    w->volume = arena_alloc(a, (size_t)c->months * n * sizeof *w->volume);
+    w->cheaper = arena_alloc(a, n);
+    w->left = arena_alloc(a, n);
+    if (!work || !w->volume || !w->cheaper || !w->left)
+        return ST_NOMEM;
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        if (!(*each[i] = arena_alloc(a, n * sizeof(double))))
+            return ST_NOMEM;
+    for (int m = 0; m < c->months; m++)
+        span[m] = (struct outlook_span){ c->month[m].from, c->month[m].to };
+    for (int p = 0; p < w->paths; p++) {
+        w->sum[p] = -c->scenario->setup.v;
+        w->crossing[p] = w->payback[p] = -1;
+        outlook_volumes(c->outlook, paths_row(c->paths, p), span, c->months, work,
+                        w->volume + p, n);
+    }
+    return ST_OK;
 }
 
 static double months_from_now(const struct breakeven_case *c, double at)
@@ -149,52 +165,64 @@ static double one_month(const struct breakeven_case *c, int m, double ahead,
            (*api > 0 ? hosted->api * rest / *api : 0);
 }
 
-static void one_path(const struct breakeven_case *c, int p, struct tables *t,
-                     int *reversals)
+/* One month of one path: what it does to the path. */
+static void step(const struct breakeven_case *c, int m, int p, double ahead,
+                 struct walk *w)
 {
-    const double *row = paths_row(c->paths, p);
-    double sum = -c->scenario->setup.v;
-    bool was = false, left = false;
+    const struct breakeven_month *k = &c->month[m];
+    struct hosted_cost hosted;
+    double api, before = w->sum[p];
+    double sum = w->sum[p] += one_month(c, m, ahead, &hosted, &api);
+    bool cheaper = hosted.total < api;
 
-    t->crossing[p] = t->payback[p] = -1;
-    for (int m = 0; m < c->months; m++) {
-        const struct breakeven_month *k = &c->month[m];
-        struct hosted_cost hosted;
-        size_t at = (size_t)m * (size_t)t->paths + (size_t)p;
-        double ahead = outlook_volume(c->outlook, row, k->from, k->to), before = sum;
-        sum += one_month(c, m, ahead, &hosted, &t->api[at]);
-        t->volume[at] = ahead;
-        t->hosted[at] = hosted.total;
-        t->replicas[at] = hosted.replicas;
-        t->saving[at] = sum;
-        bool cheaper = hosted.total < t->api[at];
-        if (cheaper && t->crossing[p] < 0)
-            t->crossing[p] = months_from_now(c, (double)k->start);
-        left |= was && !cheaper;
-        was = cheaper;
-        if (sum >= 0 && t->payback[p] < 0) {
-            double into = before >= 0 ? 0 : -before / (sum - before);
-            double from =
-                (double)k->start + (double)(k->days - (k->to - k->from)) * DAY_S;
-            t->payback[p] =
-                months_from_now(c, from + into * (double)(k->to - k->from) * DAY_S);
-        }
+    if (cheaper && w->crossing[p] < 0)
+        w->crossing[p] = months_from_now(c, (double)k->start);
+    w->left[p] |= w->cheaper[p] && !cheaper;
+    w->cheaper[p] = cheaper;
+    w->n_cheaper += cheaper;
+    if (sum >= 0 && w->payback[p] < 0) {
+        double into = before >= 0 ? 0 : -before / (sum - before);
+        double from = (double)k->start + (double)(k->days - (k->to - k->from)) * DAY_S;
+        w->payback[p] =
+            months_from_now(c, from + into * (double)(k->to - k->from) * DAY_S);
     }
-    *reversals += left;
 }
 
 /* --- summaries --- */
 
+enum { QUANTILES = 5 };
+
+static const double quantile[QUANTILES] = { 0.025, 0.1, 0.5, 0.9, 0.975 };
+
+static struct projection_band band_of(const double v[QUANTILES])
+{
+    return (struct projection_band){
+        .lo95 = v[0], .lo80 = v[1], .median = v[2], .hi80 = v[3], .hi95 = v[4]
+    };
+}
+
+/* Put the values in place that the quantiles lie between. */
+static void place(double *x, int n)
+{
+    int rank[2 * QUANTILES], ranks = 0;
+
+    for (int q = 0; q < QUANTILES; q++) {
+        int i = (int)(quantile[q] * (n - 1));
+        for (int k = i; k <= i + 1 && k < n; k++)
+            if (ranks == 0 || rank[ranks - 1] < k)
+                rank[ranks++] = k;
+    }
+    stats_place(x, n, rank, ranks);
+}
+
 static struct projection_band band(double *x, int n)
 {
-    stats_sort(x, n);
-    return (struct projection_band){
-        .median = stats_quantile_sorted(x, n, 0.5),
-        .lo80 = stats_quantile_sorted(x, n, 0.1),
-        .hi80 = stats_quantile_sorted(x, n, 0.9),
-        .lo95 = stats_quantile_sorted(x, n, 0.025),
-        .hi95 = stats_quantile_sorted(x, n, 0.975),
-    };
+    double v[QUANTILES];
+
+    place(x, n);
+    for (int q = 0; q < QUANTILES; q++)
+        v[q] = stats_quantile_sorted(x, n, quantile[q]);
+    return band_of(v);
 }
 
 static double share_within(const double *months, int n, double limit)
@@ -235,46 +263,74 @@ static struct projection_dates dates(const struct breakeven_case *c, double *mon
     return d;
 }
 
-static void summarise_month(const struct breakeven_case *c, int m, const struct tables *t,
-                            struct projection_month *out)
+/* The last month that ends within 12 months, or the horizon's last. */
+static int year_end(const struct breakeven_case *c)
+{
+    return c->months > 12 ? 11 : c->months - 1;
+}
+
+/*
+ * Costs rise with the volume, so their quantiles are the costs of the volume's: no need
+ * to sort them too.
+ */
+static void cost_bands(const struct breakeven_case *c, int m, const double *volume, int n,
+                       struct projection_month *out)
+{
+    double api[QUANTILES], hosted[QUANTILES];
+
+    for (int q = 0; q < QUANTILES; q++) {
+        struct hosted_cost at[2];
+        double usd[2], x = quantile[q] * (n - 1), part = x - (int)x;
+        int i = (int)x, next = i + 1 < n ? i + 1 : i;
+        one_month(c, m, volume[i], &at[0], &usd[0]);
+        one_month(c, m, volume[next], &at[1], &usd[1]);
+        api[q] = usd[0] + part * (usd[1] - usd[0]);
+        hosted[q] = at[0].total + part * (at[1].total - at[0].total);
+        if (quantile[q] == 0.5)
+            out->replicas = at[0].replicas + part * (at[1].replicas - at[0].replicas);
+    }
+    out->api = band_of(api);
+    out->hosted = band_of(hosted);
+}
+
+static void walk_month(const struct breakeven_case *c, int m, struct walk *w,
+                       struct projection_month *out)
 {
     const struct breakeven_month *k = &c->month[m];
-    size_t row = (size_t)m * (size_t)t->paths;
-    double from = months_from_now(c, (double)k->start);
-    double end = months_from_now(c, (double)k->start + (double)k->days * DAY_S);
-    int cheaper = 0;
+    double *volume = w->volume + (size_t)m * (size_t)w->paths;
 
-    for (int p = 0; p < t->paths; p++)
-        cheaper += t->hosted[row + (size_t)p] < t->api[row + (size_t)p];
     *out = (struct projection_month){ .start = k->start, .days = k->days };
-    out->p_cheaper = (double)cheaper / t->paths;
-    out->p_crossed = share_within(t->crossing, t->paths, from);
-    out->p_paid = share_within(t->payback, t->paths, end);
-    out->api = band(t->api + row, t->paths);
-    out->hosted = band(t->hosted + row, t->paths);
-    out->saving = band(t->saving + row, t->paths);
-    out->replicas = band(t->replicas + row, t->paths).median;
-    double volume = band(t->volume + row, t->paths).median;
-    out->calls = k->known_calls + volume * c->calls_per_unit;
+    w->n_cheaper = 0;
+    for (int p = 0; p < w->paths; p++)
+        step(c, m, p, volume[p], w);
+    out->p_cheaper = (double)w->n_cheaper / w->paths;
+    out->p_crossed =
+        share_within(w->crossing, w->paths, months_from_now(c, (double)k->start));
+    out->p_paid =
+        share_within(w->payback, w->paths,
+                     months_from_now(c, (double)k->start + (double)k->days * DAY_S));
+    memcpy(w->scratch, w->sum, (size_t)w->paths * sizeof *w->sum);
+    out->saving = band(w->scratch, w->paths);
+    double middle = band(volume, w->paths).median;
+    cost_bands(c, m, volume, w->paths, out);
+    out->calls = k->known_calls + middle * c->calls_per_unit;
     out->tokens =
         c->calls_per_unit > 0 ? out->calls * c->tokens_per_unit / c->calls_per_unit : 0;
+    for (int i = 0; i < 2; i++)
+        if (m == year_end(c) + i)
+            memcpy(w->saving[i], w->sum, (size_t)w->paths * sizeof *w->sum);
 }
 
 /* Savings at 12 months lie between the ends of two calendar months: interpolate. */
-static struct projection_band saving_at_12(const struct breakeven_case *c,
-                                           const struct tables *t, struct arena *a)
+static struct projection_band saving_at_12(const struct breakeven_case *c, struct walk *w)
 {
-    double *x = arena_alloc(a, (size_t)t->paths * sizeof *x);
-    int m = c->months > 12 ? 11 : c->months - 1;
     double ahead = (double)(c->month[0].to - c->month[0].from) / c->month[0].days;
 
-    if (!x)
-        return (struct projection_band){ 0 };
-    for (int p = 0; p < t->paths; p++) {
-        const double *s = t->saving + (size_t)m * (size_t)t->paths + p;
-        x[p] = c->months > 12 ? s[0] + (1 - ahead) * (s[t->paths] - s[0]) : s[0];
+    for (int p = 0; p < w->paths; p++) {
+        double s = w->saving[0][p];
+        w->scratch[p] = c->months > 12 ? s + (1 - ahead) * (w->saving[1][p] - s) : s;
     }
-    return band(x, t->paths);
+    return band(w->scratch, w->paths);
 }
 
 static void judge(const struct breakeven_case *c, struct projection_result *out)
@@ -301,22 +357,22 @@ static void judge(const struct breakeven_case *c, struct projection_result *out)
 enum status breakeven_compute(const struct breakeven_case *c, struct arena *a,
                               struct projection_result *out)
 {
-    struct tables t;
+    struct walk w = { 0 };
     int n = c->paths->n, reversals = 0;
 
     assert(c->months >= 1 && c->months <= PROJECTION_MONTHS_MAX && n > 0);
-    if (tables_alloc(&t, c->months, n, a))
+    if (walk_alloc(&w, c, a))
         return ST_NOMEM;
-    for (int p = 0; p < n; p++)
-        one_path(c, p, &t, &reversals);
     out->usd_per_call = c->calls_per_unit > 0 ? c->unit_price / c->calls_per_unit : 0;
-    out->saving12 = saving_at_12(c, &t, a);
     out->months = c->months;
     for (int m = 0; m < c->months; m++)
-        summarise_month(c, m, &t, &out->month[m]);
+        walk_month(c, m, &w, &out->month[m]);
+    out->saving12 = saving_at_12(c, &w);
+    for (int p = 0; p < n; p++)
+        reversals += w.left[p];
     out->p_multiple = (double)reversals / n;
-    out->crossing = dates(c, t.crossing, n);
-    out->payback = dates(c, t.payback, n);
+    out->crossing = dates(c, w.crossing, n);
+    out->payback = dates(c, w.payback, n);
     out->threshold_calls_per_day =
         breakeven_threshold(c->scenario, c->load, out->usd_per_call);
     out->threshold_ratio = out->threshold_calls_per_day > 0

@@ -215,17 +215,16 @@ static double burst_of(const struct query_profile *p, double busiest_hour)
 
 bool demand_load(const struct query_profile *p, double weeks, struct hosted_load *out)
 {
-    double total = 0, most = 0;
+    double total = 0;
 
     for (int h = 0; h < HOSTED_WEEK; h++)
         total += (double)p->calls[h];
     if (total <= 0 || weeks < 2)
         return false;
-    for (int h = 0; h < HOSTED_WEEK; h++) {
+    for (int h = 0; h < HOSTED_WEEK; h++)
         out->share[h] = (double)p->calls[h] / total;
-        most = fmax(most, out->share[h]);
-    }
-    out->burst = burst_of(p, most * total / weeks);
+    hosted_load_settle(out);
+    out->burst = burst_of(p, out->peak * total / weeks);
     return true;
 }
 

@@ -6,6 +6,14 @@ void hosted_load_flat(struct hosted_load *l)
     *l = (struct hosted_load){ .burst = 1 };
     for (int h = 0; h < HOSTED_WEEK; h++)
         l->share[h] = 1.0 / HOSTED_WEEK;
+    hosted_load_settle(l);
+}
+
+void hosted_load_settle(struct hosted_load *l)
+{
+    l->peak = 0;
+    for (int h = 0; h < HOSTED_WEEK; h++)
+        l->peak = l->share[h] > l->peak ? l->share[h] : l->peak;
 }
 
 /* Prefill and decode share the GPU, so their times add; a limit in requests/s stands on
@@ -45,15 +53,13 @@ double hosted_replicas_at(const struct scenario *s, double seconds_per_call,
 double hosted_replicas(const struct scenario *s, const struct hosted_load *l,
                        double calls_per_day)
 {
-    double least = s->min_replicas.v, most = 0, sum = 0;
+    double least = s->min_replicas.v, most = l->peak, sum = 0;
 
     if (!s->gpu)
         return 0;
     /* What all of the week's calls would need if they came within one hour. */
     double need = calls_per_day * 7 * s->coverage.v / 3600 * l->burst *
                   (1 + s->headroom.v) * hosted_seconds_per_call(s, l);
-    for (int h = 0; h < HOSTED_WEEK; h++)
-        most = l->share[h] > most ? l->share[h] : most;
     if (s->capacity == CAPACITY_PEAK)
         return whole(need * most, least);
     if (s->capacity == CAPACITY_AUTOSCALE && need * most <= least)

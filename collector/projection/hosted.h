@@ -16,6 +16,7 @@ enum { HOSTED_WEEK = 168 };
 struct hosted_load {
     double
         share[HOSTED_WEEK]; /* of a week's calls, by hour from Monday 0:00 UTC; sum 1 */
+    double peak;            /* the largest share: hosted_load_settle */
     double burst;           /* busiest minute : its hour, >= 1 */
     double input_per_call;  /* tokens to prefill: cache reads excluded */
     double output_per_call;
@@ -23,6 +24,9 @@ struct hosted_load {
 
 /* An even week without bursts, until something is measured. */
 void hosted_load_flat(struct hosted_load *l);
+
+/* After share[] was written: sets peak. */
+void hosted_load_settle(struct hosted_load *l);
 
 /* Share of replica-seconds that one call/s keeps busy: 1 / (calls/s of a replica). */
 double hosted_seconds_per_call(const struct scenario *s, const struct hosted_load *l);

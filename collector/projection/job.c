@@ -4,7 +4,11 @@
 #include "collector/projection/compare_job.h"
 #include "collector/projection/project.h"
 
-enum { RECORDS_KEPT = 400, JOB_CEILING_BYTES = 1 << 30 };
+enum {
+    RECORDS_KEPT = 400,
+    JOB_CEILING_BYTES = 1 << 30,
+    JOB_USUAL_BYTES = 4 << 20, /* of one workload, with 2,000 paths a year ahead */
+};
 
 enum status projection_what_if(const struct projection_job *job, const struct workload *w,
                                const struct whatif *change, struct arena *a,
@@ -61,6 +65,7 @@ enum status projection_run_all(const struct projection_job *job, const struct wo
 
     *failed = 0;
     arena_init(&a, JOB_CEILING_BYTES);
+    arena_reserve(&a, JOB_USUAL_BYTES);
     for (size_t i = 0; i < n && !st; i++) {
         struct projection_result r;
         size_t before = why->n;

@@ -43,8 +43,8 @@ enum status projection_run(const struct projection_job *job, const struct worklo
                            struct buf *why);
 
 /*
- * The same with inputs moved (whatif.h; NULL: none), without the backtest: for questions,
- * not for keeping. Reads the store, writes nothing.
+ * The same with inputs moved (whatif.h; NULL: none): for questions, not for keeping.
+ * Reads the store, writes nothing.
  */
 enum status projection_what_if(const struct projection_job *job, const struct workload *w,
                                const struct whatif *change, struct arena *a,

@@ -100,7 +100,7 @@ static void least_spread(struct outlook *o)
 enum status outlook_make(const double *day, int n, int days, struct arena *a,
                          struct outlook *out)
 {
-    *out = (struct outlook){ .block = n >= OUTLOOK_LONG_DAYS ? 30 : 7 };
+    *out = (struct outlook){ .block = n >= OUTLOOK_LONG_DAYS ? 28 : 7 };
     if (n < OUTLOOK_LEAST_DAYS || days < 1)
         return ST_BAD;
     int blocks = n / out->block, h = (days + out->block - 1) / out->block;
@@ -132,20 +132,42 @@ enum status outlook_make(const double *day, int n, int days, struct arena *a,
     return st;
 }
 
+/* What the days of an unfinished block add: 0 for none. */
+static double part(const struct outlook *o, const double *row, int day)
+{
+    int rest = day % o->block;
+
+    if (rest == 0)
+        return 0;
+    double share = o->shape[rest % 7] + rest / 7; /* weeks and days of one, in weeks */
+    return row[day / o->block] * share * 7 / o->block;
+}
+
 /* Volume of the first `day` days. */
 static double cumulated(const struct outlook *o, const double *row, int day)
 {
     double sum = 0;
-    int whole = day / o->block, rest = day % o->block;
 
-    for (int b = 0; b < whole; b++)
+    for (int b = 0; b < day / o->block; b++)
         sum += row[b];
-    if (rest == 0)
-        return sum;
-    return sum + row[whole] * (o->block == 7 ? o->shape[rest] : rest / 30.0);
+    return sum + part(o, row, day);
 }
 
 double outlook_volume(const struct outlook *o, const double *row, int from, int to)
 {
     return cumulated(o, row, to) - cumulated(o, row, from);
+}
+
+void outlook_volumes(const struct outlook *o, const double *row,
+                     const struct outlook_span *span, int n, double *work, double *out,
+                     size_t stride)
+{
+    work[0] = 0;
+    for (int b = 0; b < o->f.h; b++)
+        work[b + 1] = work[b] + row[b];
+    for (int i = 0; i < n; i++) {
+        double from = work[span[i].from / o->block] + part(o, row, span[i].from);
+        double to = work[span[i].to / o->block] + part(o, row, span[i].to);
+        out[(size_t)i * stride] = to - from;
+    }
 }

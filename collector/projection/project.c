@@ -228,6 +228,14 @@ static void change_volume(struct work *k, struct paths *paths)
     }
 }
 
+/* Never beyond what a log interval may say at all. */
+static double widened(const struct forecast *f, int i, double factor)
+{
+    double sigma = f->sigma[i] * factor;
+
+    return f->error_logs ? fmax(f->sigma[i], fmin(1.5, sigma)) : sigma;
+}
+
 static enum status compute(struct work *k, int64_t now)
 {
     const struct demand *d = k->in->demand;
@@ -241,6 +249,8 @@ static enum status compute(struct work *k, int64_t now)
         return st == ST_BAD ? refuse(k, "no day of the history has token counts") : st;
     if (k->outlook.f.notes.stopped)
         warn(k, "the traffic has stopped: the forecast is zero");
+    for (int i = 0; i < k->outlook.f.h; i++)
+        k->outlook.f.sigma[i] = widened(&k->outlook.f, i, r->interval_factor);
     if ((st = paths_draw(&k->outlook.f, (int)k->in->config->paths, r->seed, k->arena,
                          &paths)))
         return st;
@@ -402,11 +412,24 @@ static enum status look_back(struct work *k)
     struct backtest b;
 
     arena_init(&scratch, 64 << 20);
+    arena_reserve(&scratch, 256 << 10);
     enum status st = backtest_run(d->volume, d->days, k->out->seed, &scratch, &b);
     arena_release(&scratch);
     k->out->backtest_mape = b.mape;
     k->out->backtest_cover80 = b.cover80;
     k->out->backtest_origins = b.origins;
+    k->out->interval_factor = b.widen;
+    for (int i = 0; i < b.origins; i++) {
+        const struct backtest_window *w = &b.window[i];
+        k->out->window[i] =
+            (struct projection_window){ d->first_day + (int64_t)w->from * DAY_S,
+                                        w->actual, w->point, w->lo80, w->hi80 };
+    }
+    if (b.widen >= 1.1)
+        warn(k,
+             "of %d looks back more fell outside of the intervals than should: widened "
+             "by %.0f %%",
+             b.origins, 100 * (b.widen - 1));
     return st;
 }
 
@@ -426,6 +449,7 @@ enum status project_make(const struct project_input *in, struct arena *a,
         .threshold_ratio = -1,
         .backtest_mape = -1,
         .backtest_cover80 = -1,
+        .interval_factor = 1,
         .failed_share = NAN,
         .cached_share = NAN,
         .per_call_drift = NAN,
@@ -447,11 +471,13 @@ enum status project_make(const struct project_input *in, struct arena *a,
     if (above_memory(&k))
         return ST_OK;
     int64_t end = d->last_day + DAY_S;
-    enum status st = compute(&k, in->now - end > STALE_DAYS * DAY_S ? end : in->now);
+    enum status st = look_back(&k);
+    if (!st)
+        st = compute(&k, in->now - end > STALE_DAYS * DAY_S ? end : in->now);
     if (st || out->verdict == PROJECTION_REFUSED)
         return st;
     set_alternatives(&k);
     if (d->unpriced > PRICED_ENOUGH)
         qualify(&k);
-    return in->change ? ST_OK : look_back(&k);
+    return ST_OK;
 }

@@ -21,7 +21,7 @@ struct project_input {
     const struct price_book *prices;
     const struct projection_config *config;
     int64_t now;                 /* Unix seconds */
-    const struct whatif *change; /* NULL: none, and the backtest is run too */
+    const struct whatif *change; /* NULL: none */
 };
 
 /* Strings of *out live in `a` or in the workload. ST_NOMEM: the arena. */

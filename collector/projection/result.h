@@ -68,6 +68,15 @@ struct projection_alternative {
     double saving12;          /* against the API as it is, 12 months, USD; NAN unknown */
 };
 
+enum { PROJECTION_WINDOWS = 12 };
+
+/* One look back: what 28 days from `from` on were forecast, and what they became; USD at
+ * today's prices. */
+struct projection_window {
+    int64_t from;
+    double actual, point, lo80, hi80;
+};
+
 struct projection_result {
     const char *workload;
     int64_t at; /* when it ran, Unix seconds */
@@ -95,6 +104,10 @@ struct projection_result {
     /* forecast */
     int months; /* entries of month[], current month included; 0 when refused */
     struct projection_month month[PROJECTION_MONTHS_MAX];
+    struct projection_window
+        window[PROJECTION_WINDOWS]; /* of the backtest, newest first */
+    double
+        interval_factor;  /* by which the backtest's misses widened the intervals, >= 1 */
     double backtest_mape; /* mean |error| of 28-day totals, rolling origin; -1 unknown */
     double backtest_cover80; /* share of those inside the 80 % interval; -1 unknown */
     int backtest_origins;

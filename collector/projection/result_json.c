@@ -233,6 +233,20 @@ static void breakeven(struct json_out *o, const struct projection_result *r)
     num_or_null(o, "backtest_mape", r->backtest_mape);
     num_or_null(o, "backtest_cover80", r->backtest_cover80);
     num(o, "backtest_origins", r->backtest_origins);
+    num(o, "interval_factor", r->interval_factor);
+    json_key(o, "backtest");
+    json_open(o, '[');
+    for (int i = 0; i < r->backtest_origins; i++) {
+        const struct projection_window *w = &r->window[i];
+        json_open(o, '{');
+        day(o, "from", w->from);
+        num(o, "actual", w->actual);
+        num(o, "point", w->point);
+        num(o, "lo80", w->lo80);
+        num(o, "hi80", w->hi80);
+        json_close(o, '}');
+    }
+    json_close(o, ']');
     dates(o, "crossing", &r->crossing);
     dates(o, "payback", &r->payback);
     num(o, "p_multiple", r->p_multiple);

@@ -77,24 +77,34 @@ double stats_variance(const double *x, int n)
     return n ? sum / n : 0;
 }
 
-/* Quicksort without calls of a comparator: bands sort every month of every path. */
+/* Partition x[lo..hi]: afterwards x[lo..*j] <= pivot <= x[*i..hi], *j < *i. */
+static void partition(double *x, int lo, int hi, int *i_out, int *j_out)
+{
+    double a = x[lo], b = x[lo + (hi - lo) / 2], c = x[hi];
+    double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+    int i = lo, j = hi;
+
+    while (i <= j) {
+        while (x[i] < pivot)
+            i++;
+        while (x[j] > pivot)
+            j--;
+        if (i <= j) {
+            double t = x[i];
+            x[i++] = x[j];
+            x[j--] = t;
+        }
+    }
+    *i_out = i;
+    *j_out = j;
+}
+
+/* Quicksort without calls of a comparator: dates sort every path. */
 static void sort_range(double *x, int lo, int hi)
 {
     while (hi - lo > 16) {
-        double a = x[lo], b = x[lo + (hi - lo) / 2], c = x[hi];
-        double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-        int i = lo, j = hi;
-        while (i <= j) {
-            while (x[i] < pivot)
-                i++;
-            while (x[j] > pivot)
-                j--;
-            if (i <= j) {
-                double t = x[i];
-                x[i++] = x[j];
-                x[j--] = t;
-            }
-        }
+        int i, j;
+        partition(x, lo, hi, &i, &j);
         /* Recurse into the smaller part: the depth stays logarithmic. */
         if (j - lo < hi - i) {
             sort_range(x, lo, j);
@@ -106,9 +116,8 @@ static void sort_range(double *x, int lo, int hi)
     }
 }
 
-void stats_sort(double *x, int n)
+static void insertion_sort(double *x, int n)
 {
-    sort_range(x, 0, n - 1);
     for (int i = 1; i < n; i++) {
         double v = x[i];
         int j = i;
@@ -116,6 +125,36 @@ void stats_sort(double *x, int n)
             x[j] = x[j - 1];
         x[j] = v;
     }
+}
+
+void stats_sort(double *x, int n)
+{
+    sort_range(x, 0, n - 1);
+    insertion_sort(x, n);
+}
+
+/* Only the parts that hold a wanted rank are looked into. */
+static void place_range(double *x, int lo, int hi, const int *rank, int ranks)
+{
+    while (ranks > 0 && hi - lo > 16) {
+        int i, j, left = 0, right;
+        partition(x, lo, hi, &i, &j);
+        while (left < ranks && rank[left] <= j)
+            left++;
+        for (right = left; right < ranks && rank[right] < i;)
+            right++; /* between the two parts: in place */
+        place_range(x, lo, j, rank, left);
+        lo = i;
+        rank += right;
+        ranks -= right;
+    }
+    if (ranks > 0)
+        insertion_sort(x + lo, hi - lo + 1);
+}
+
+void stats_place(double *x, int n, const int *rank, int ranks)
+{
+    place_range(x, 0, n - 1, rank, ranks);
 }
 
 double stats_quantile_sorted(const double *x, int n, double q)

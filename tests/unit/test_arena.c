@@ -59,6 +59,17 @@ static void the_ceiling_holds(void **state)
     arena_reset(&a);
     assert_non_null(arena_alloc(&a, 900));
     arena_release(&a);
+    /* A reserve changes where bytes come from, not how many there are. */
+    arena_init(&a, 1000);
+    assert_true(arena_reserve(&a, 4096) && arena_reserve(&a, SIZE_MAX));
+    char *first = arena_alloc(&a, 900);
+    memset(first, 1, 900);
+    assert_null(arena_alloc(&a, 200));
+    arena_reset(&a);
+    char *again = arena_alloc(&a, 900);
+    assert_ptr_equal(first, again);
+    assert_true(again[0] == 0 && again[899] == 0);
+    arena_release(&a);
     arena_init(&a, 0);
     assert_null(arena_alloc(&a, 0));
     arena_release(&a);

@@ -37,6 +37,7 @@ static struct hosted_load spike(void)
 
     memset(l.share, 0, sizeof l.share);
     l.share[0] = 1;
+    hosted_load_settle(&l);
     return l;
 }
 
@@ -220,6 +221,7 @@ static void cost_grows_with_volume(void **state)
             sum += l.share[h] = dice_uniform(&d) < 0.2 ? 0 : dice_uniform(&d);
         for (int h = 0; h < HOSTED_WEEK; h++)
             l.share[h] /= sum;
+        hosted_load_settle(&l);
         l.burst = 1 + 3 * dice_uniform(&d);
         s.capacity = (enum hosted_capacity)(k % 3);
         s.min_replicas.v = k % 4;

@@ -42,7 +42,7 @@ static void history_decides_the_method(void **state)
     } rows[] = {
         { 1, 7, false, ST_BAD },   { 13, 7, false, ST_BAD }, { 14, 7, true, ST_OK },
         { 89, 7, true, ST_OK },    { 90, 7, false, ST_OK },  { 729, 7, false, ST_OK },
-        { 730, 30, false, ST_OK },
+        { 730, 28, false, ST_OK },
     };
     double day[730];
     struct dice dice;
@@ -118,6 +118,66 @@ static void looking_back_is_calibrated(void **state)
     arena_release(&scratch);
 }
 
+/* Volume that doubles at once, again and again, is not what the intervals expect. */
+static void misses_widen_the_intervals(void **state)
+{
+    (void)state;
+    struct arena scratch;
+    struct backtest b;
+    double day[300];
+
+    arena_init(&scratch, 16 << 20);
+    for (int t = 0; t < 300; t++)
+        day[t] = 1000 * exp2(t / 56) * (t % 7 < 5 ? 1 : 0.4);
+    assert_int_equal(backtest_run(day, 300, 1, &scratch, &b), ST_OK);
+    assert_true(b.origins > 6 && b.widen > 1.1 && b.widen <= 3);
+    /* The newest window: the last 28 days, as they were. */
+    assert_int_equal(b.window[0].from, 272);
+    double sum = 0;
+    for (int t = 272; t < 300; t++)
+        sum += day[t];
+    assert_true(fabs(b.window[0].actual - sum) < 1e-6);
+    assert_true(b.window[0].lo80 <= b.window[0].point &&
+                b.window[0].point <= b.window[0].hi80);
+    for (int t = 0; t < 300; t++)
+        day[t] = t % 7 < 5 ? 1000 : 400;
+    assert_int_equal(backtest_run(day, 300, 1, &scratch, &b), ST_OK);
+    assert_true(b.widen == 1 && b.cover80 == 1);
+    arena_release(&scratch);
+}
+
+/* Sums over spans are the same one by one and all at once, in weeks and in four weeks. */
+static void spans_add_up(void **state)
+{
+    (void)state;
+    static const struct outlook_span span[] = { { 0, 0 },   { 0, 9 },   { 9, 40 },
+                                                { 40, 68 }, { 68, 69 }, { 69, 365 } };
+    double day[800], work[64], sum[COUNT_OF(span)];
+    struct dice dice;
+
+    dice_init(&dice, 4);
+    for (int t = 0; t < 800; t++)
+        day[t] = (t % 7 < 5 ? 1000 : 300) * exp(0.1 * dice_normal(&dice));
+    for (int n = 400; n <= 800; n += 400) {
+        struct arena a;
+        struct outlook o;
+        arena_init(&a, 8 << 20);
+        assert_int_equal(outlook_make(day, n, 365, &a, &o), ST_OK);
+        assert_int_equal(o.block, n == 400 ? 7 : 28);
+        outlook_volumes(&o, o.f.point, span, COUNT_OF(span), work, sum, 1);
+        for (size_t i = 0; i < COUNT_OF(span); i++)
+            CHECK(fabs(sum[i] - outlook_volume(&o, o.f.point, span[i].from, span[i].to)) <
+                      1e-6,
+                  "n %d, span %zu", n, i);
+        /* A week within a block of four has its weekend too. */
+        double week = outlook_volume(&o, o.f.point, 7, 14), most = 0;
+        for (int d = 7; d < 14; d++)
+            most = fmax(most, outlook_volume(&o, o.f.point, d, d + 1));
+        assert_true(most / week > 0.16 && most / week < 0.2);
+        arena_release(&a);
+    }
+}
+
 static void nothing_to_look_back_on(void **state)
 {
     (void)state;
@@ -140,6 +200,8 @@ int main(void)
         cmocka_unit_test(history_decides_the_method),
         cmocka_unit_test(gaps_are_not_zeros),
         cmocka_unit_test(looking_back_is_calibrated),
+        cmocka_unit_test(misses_widen_the_intervals),
+        cmocka_unit_test(spans_add_up),
         cmocka_unit_test(nothing_to_look_back_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
