@@ -90,8 +90,9 @@ def curls(port, work):
     gemini = base % "generativelanguage.googleapis.com" + "/v1beta/models/gemini-2.5-flash:"
 
     def curl(url, ask, *more):
-        return ["curl", "-sS", "--no-progress-meter", "--cacert", work + "/cert.pem", "-H", "authorization: CANARY-KEY",
-                "-H", "content-type: application/json", "-d", json.dumps(ask), *more, url]
+        return ["curl", "-sS", "--no-progress-meter", "--cacert", work + "/cert.pem",
+                "-H", "authorization: CANARY-KEY", "-H", "content-type: application/json",
+                "-d", json.dumps(ask), *more, url]
 
     out = []
     for http in ("--http1.1", "--http2"):
