@@ -329,7 +329,7 @@ static struct slice reply_model(const struct exchange *e)
     struct slice none = { NULL, 0 };
     struct slice surface = slice_str(e->hit.surface);
     if (slice_starts(surface, SLICE("replicate.")) ||
-        slice_eq(surface, SLICE("openai.moderations")))
+        e->hit.accounting == ACCOUNTING_FREE) /* it is named by what was asked */
         return none;
     if (slice_starts(surface, SLICE("bedrock.invoke")) &&
         !slice_starts(slice_of(e->id, e->id_n), SLICE("msg_")))
