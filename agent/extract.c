@@ -397,6 +397,9 @@ static void cut_short(struct usage *u, bool usage)
     u->outcome = OUTCOME_ABORTED;
     if (usage)
         u->usage_source = SOURCE_PARTIAL;
+    /* a cost so far is none */
+    u->v[USAGE_cost_pico] = u->v[USAGE_cost_calls] = 0;
+    u->have &= ~((uint32_t)1 << USAGE_cost_pico | (uint32_t)1 << USAGE_cost_calls);
 }
 
 /* Calls that are billed by tokens, so that tokens can be estimated. */

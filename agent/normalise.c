@@ -306,7 +306,7 @@ static bool exclusive(const struct raw *r, struct slice provider)
     return r->flags & F_NATIVE_CACHE || slice_starts(raw_str(r, S_ID), SLICE("msg_"));
 }
 
-static void units(const struct raw *r, struct usage *u)
+static void units(const struct raw *r, struct slice provider, struct usage *u)
 {
     take(r, N_WEB_SEARCHES, u, USAGE_web_searches);
     take(r, N_WEB_FETCHES, u, USAGE_web_fetches);
@@ -320,6 +320,9 @@ static void units(const struct raw *r, struct usage *u)
         usage_set(u, USAGE_cost_pico, cost);
     else if (raw_has(r, N_TICKS) && !__builtin_mul_overflow(r->num[N_TICKS], 100, &cost))
         usage_set(u, USAGE_cost_pico, cost);
+    /* a zero says that somebody else bills it; OpenRouter has models that are free */
+    if (!u->v[USAGE_cost_pico] && !slice_eq(provider, SLICE("openrouter")))
+        u->have &= ~((uint32_t)1 << USAGE_cost_pico);
     if (usage_has(u, USAGE_cost_pico))
         usage_set(u, USAGE_cost_calls, 1);
 }
@@ -347,7 +350,7 @@ bool normalise_has_usage(const struct raw *r)
 
 bool normalise(const struct raw *r, struct slice provider, struct usage *u)
 {
-    units(r, u);
+    units(r, provider, u);
     if (!normalise_has_usage(r))
         return false;
     if (raw_has(r, N_G_PROMPT) || raw_has(r, N_G_TOTAL) || raw_has(r, N_G_CANDIDATES))

@@ -9,7 +9,7 @@
 /* --- small pieces ---------------------------------------------------------------------
  */
 
-static uint64_t cache_writes(const uint64_t v[USAGE_N])
+static uint64_t cache_writes(const uint64_t v[USAGE_CLASSES])
 {
     return v[USAGE_cache_write] + v[USAGE_cache_write_5m] + v[USAGE_cache_write_1h];
 }
@@ -370,7 +370,9 @@ static void unpriced_model(void *arg, const struct tally_sum *s)
         buf_adds(out, ": ");
         counted(out, s->unpriced_calls, "call", "calls");
     }
-    buf_adds(out, s->pico ? ": not all has a price (" : " has no price (");
+    buf_adds(out, s->pico                  ? ": not all has a price ("
+                  : s->unpriced_calls == 1 ? " has no price ("
+                                           : " have no price (");
     bool first = true;
     for (unsigned f = 0; f < USAGE_N; f++) {
         if (!(s->unpriced >> f & 1))
@@ -394,6 +396,30 @@ static void share_note(struct buf *out, const char *label, uint64_t n, uint64_t 
     buf_adds(out, " of ");
     grouped(of, out);
     buf_addf(out, " %s\n", what);
+}
+
+/* Input of all classes. */
+static uint64_t inputs(const uint64_t v[USAGE_CLASSES])
+{
+    return v[USAGE_input] + v[USAGE_cache_read] + cache_writes(v);
+}
+
+/* What of the sums above is not exact. */
+static void estimated_note(const struct tally_sum *total, struct buf *out)
+{
+    if (!total->estimated)
+        return;
+    buf_addf(out, "%-10s ", "Estimated");
+    grouped(total->estimated, out);
+    buf_adds(out, " of ");
+    grouped(total->calls, out);
+    buf_adds(out, " calls: input ");
+    grouped(inputs(total->guessed), out);
+    buf_adds(out, ", output ");
+    grouped(total->guessed[USAGE_output], out);
+    buf_adds(out, " and $");
+    price_format(total->guessed_pico, 4, out);
+    buf_adds(out, " of the sums above\n");
 }
 
 static void skipped_note(const struct scan_report *r, struct buf *out)
@@ -450,7 +476,7 @@ void scan_out_notes(struct tally *t, const struct scan_report *r,
         price_stated_text(&total.stated, out);
         buf_addc(out, '\n');
     }
-    share_note(out, "Estimated", total.estimated, total.calls, "calls are estimates");
+    estimated_note(&total, out);
     share_note(out, "Timed", r->log.time_guessed, r->log.records,
                "records carry no time: the line before or the file gave it");
     tally_each(t, false, unpriced_model, out);
@@ -513,6 +539,11 @@ static void sum_fields(struct json_out *o, const struct tally_sum *s)
     json_u64(o, s->unpriced_calls);
     json_key(o, "estimated_calls");
     json_u64(o, s->estimated);
+    if (s->estimated) {
+        number_field(o, "estimated_input", inputs(s->guessed));
+        number_field(o, "estimated_output", s->guessed[USAGE_output]);
+        money_field(o, "estimated_cost_usd", s->guessed_pico);
+    }
     json_key(o, "missing_calls");
     json_u64(o, s->missing);
 }

@@ -52,9 +52,9 @@ static uint64_t hash_of(const struct tally_key *k)
 
 static bool same(const struct tally_key *a, const struct tally_key *b)
 {
-    return a->day == b->day && a->context == b->context && slice_eq(a->model, b->model) &&
-           slice_eq(a->provider, b->provider) && slice_eq(a->tier, b->tier) &&
-           slice_eq(a->region, b->region);
+    return a->day == b->day && a->context == b->context && a->guessed == b->guessed &&
+           slice_eq(a->model, b->model) && slice_eq(a->provider, b->provider) &&
+           slice_eq(a->tier, b->tier) && slice_eq(a->region, b->region);
 }
 
 static bool grow_index(struct tally *t)
@@ -126,7 +126,8 @@ static struct tally_row *row_of(struct tally *t, const struct usage *u)
                              .model = slice_head(u->model, TALLY_NAME),
                              .tier = slice_head(u->tier, TALLY_NAME),
                              .region = slice_head(u->region, TALLY_NAME),
-                             .context = usage_call_context(u) };
+                             .context = usage_call_context(u),
+                             .guessed = u->quality == QUALITY_ESTIMATED };
     if (key.day != USAGE_NO_TIME)
         key.day = (key.day / DAY - (key.day % DAY < 0)) * DAY;
     for (int attempt = 0; attempt < 2; attempt++) {
@@ -201,10 +202,13 @@ static void sum_add(struct tally_sum *s, const struct tally_row *r)
     add(&s->missing, r->missing);
     for (unsigned f = 0; f < USAGE_N; f++)
         add(&s->v[f], r->v[f]);
+    for (unsigned f = 0; r->key.guessed && f < USAGE_CLASSES; f++)
+        add(&s->guessed[f], r->v[f]);
     uint32_t unpriced = 0;
     if (r->found) {
         struct price_cost c = price_apply(&r->price, with_usage, r->v);
         s->pico += c.pico;
+        s->guessed_pico += r->key.guessed ? c.pico : 0;
         price_stated_add(&s->stated, with_usage, r->v, &c);
         unpriced = c.unpriced;
     } else {

@@ -18,6 +18,7 @@ struct tally_key {
     int64_t day; /* Unix ns of its start; USAGE_NO_TIME: unknown */
     struct slice provider, model, tier, region;
     unsigned context;
+    bool guessed; /* its tokens are estimates: never in one row with exact ones */
 };
 
 struct tally_row {
@@ -36,9 +37,11 @@ struct tally_sum {
     uint64_t v[USAGE_N];
     price_pico pico; /* of what has a price */
     struct price_stated stated;
-    uint64_t unpriced_calls;   /* with usage, of models without a price */
-    uint32_t unpriced;         /* bit f: some of v[f] has no price */
-    uint64_t without[USAGE_N]; /* that part of v */
+    uint64_t guessed[USAGE_CLASSES]; /* that part of v that is estimated */
+    price_pico guessed_pico;         /* and its part of pico */
+    uint64_t unpriced_calls;         /* with usage, of models without a price */
+    uint32_t unpriced;               /* bit f: some of v[f] has no price */
+    uint64_t without[USAGE_N];       /* that part of v */
 };
 
 struct tally;
