@@ -4,6 +4,7 @@
 #include <link.h>
 #include <malloc.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -39,9 +40,32 @@ static int forget(struct dl_phdr_info *object, size_t size, void *page)
     return 0;
 }
 
+/* Deepest use of the stack that is expected; what is not mapped of it is passed over. */
+enum { STACK_MOST = 1 << 20, NEAR = 4 };
+
+__attribute__((noinline)) static void clear_near(void)
+{
+    unsigned char room[(NEAR + 1) << 12];
+    explicit_bzero(room, sizeof room);
+}
+
+/*
+ * Below the frame of the caller lie the frames of calls long over, and what they had in
+ * their arrays. The pages near by are zeroed, as calls made here use them, the others are
+ * given back.
+ */
+__attribute__((noinline)) static void clear_stack(size_t page)
+{
+    unsigned char here;
+    clear_near();
+    uintptr_t top = ((uintptr_t)&here & ~(page - 1)) - NEAR / 2 * page;
+    madvise((void *)(top - STACK_MOST), STACK_MOST, MADV_DONTNEED);
+}
+
 void lighten(void)
 {
     long page = sysconf(_SC_PAGESIZE);
     malloc_trim(0);
+    clear_stack((size_t)page);
     dl_iterate_phdr(forget, &page);
 }

@@ -80,6 +80,18 @@ static enum status explain(struct live *l, int code, struct buf *why)
     }
 }
 
+/*
+ * What is sent over loopback is received there, too: libpcap passes over the first sight,
+ * but it has taken room in the ring. Kernels before 4.20 cannot leave it out.
+ */
+static void see_once(const struct live *l)
+{
+    int one = 1;
+    if (!strcmp(l->name, "lo"))
+        (void)!setsockopt(live_fd(l), SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
+                          sizeof one);
+}
+
 static enum status activate(struct live *l, const struct live_options *o, struct buf *why)
 {
     char message[PCAP_ERRBUF_SIZE] = "";
@@ -96,6 +108,7 @@ static enum status activate(struct live *l, const struct live_options *o, struct
     int code = l->pcap.activate(l->handle);
     if (code < 0)
         return explain(l, code, why);
+    see_once(l);
     if (l->pcap.setnonblock(l->handle, 1, message) != 0) {
         buf_addf(why, "%s: %s", l->name, message);
         return ST_IO;
@@ -171,6 +184,9 @@ static void on_packet(unsigned char *arg, const struct pcap_pkthdr *h,
 {
     struct live *l = (struct live *)(void *)arg;
     l->fn(l->arg, l->link, slice_of(bytes, h->caplen), h->len, pcap_nanoseconds(&h->ts));
+    /* They lie in the ring, which is ours to write, and would lie there until the kernel
+     * comes round: no prompt stays in our memory once it was read. */
+    explicit_bzero((void *)(uintptr_t)bytes, h->caplen);
 }
 
 enum status live_read(struct live *l, int most, live_fn *fn, void *arg, struct buf *why)

@@ -31,7 +31,8 @@ enum {
     STOP_SHIP_MS = 2000,     /* the last attempt */
     PRUNE_MS = 3600000,
     LIGHTEN_START_MS = 2000,  /* the start is over */
-    LIGHTEN_MS = 60000,       /* at a wake-up that comes anyway */
+    LIGHTEN_IDLE_MS = 2000,   /* nothing more came: what was read leaves the memory */
+    LIGHTEN_MS = 60000,       /* where something always comes */
     AHEAD_MS = 5 * 60 * 1000, /* a call's clock may be ahead of ours by this */
 };
 
@@ -57,7 +58,8 @@ struct pipeline {
     int64_t pending_since_ms, unsaved_since_ms; /* INT64_MAX: none */
     int64_t retry_ms;                           /* no reading before; 0: fine */
     int64_t prune_ms, lighten_ms;               /* next; mono */
-    enum status stuck;                          /* why reading stopped */
+    int64_t idle_ms;   /* to lighten, when nothing more comes until then */
+    enum status stuck; /* why reading stopped */
     bool once, stop;
 };
 
@@ -222,7 +224,7 @@ static bool reading_over(const struct pipeline *p)
 /* 0: at once; else when something must happen although no descriptor says so. */
 static int64_t next_wake_ms(const struct pipeline *p)
 {
-    int64_t at = earlier(commit_due_ms(p), p->prune_ms);
+    int64_t at = earlier(earlier(commit_due_ms(p), p->prune_ms), p->idle_ms);
     if (p->shipper)
         at = earlier(at, shipper_wake_ms(p->shipper));
     for (size_t i = 0; i < p->sources; i++) {
@@ -246,9 +248,12 @@ static void wait_for_work(struct pipeline *p, int signal_fd, int64_t until_ms)
     }
     int64_t left = until_ms - read_clocks().mono_ms;
     int timeout = left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
-    if (poll(poll_on, n, timeout) < 0 && errno != EINTR)
+    int ready = poll(poll_on, n, timeout);
+    if (ready < 0 && errno != EINTR)
         log_error(p->log, "poll: %s", strerror(errno));
     p->now = read_clocks();
+    if (ready > 0)
+        p->idle_ms = p->now.mono_ms + LIGHTEN_IDLE_MS;
 }
 
 static void take_signals(struct pipeline *p, int signal_fd)
@@ -276,9 +281,10 @@ static void step(struct pipeline *p)
         spool_prune(p->spool, p->now.unix_ms / 1000);
         p->prune_ms = p->now.mono_ms + PRUNE_MS;
     }
-    if (p->now.mono_ms >= p->lighten_ms) {
+    if (p->now.mono_ms >= p->lighten_ms || p->now.mono_ms >= p->idle_ms) {
         lighten();
         p->lighten_ms = p->now.mono_ms + LIGHTEN_MS;
+        p->idle_ms = INT64_MAX;
     }
     if (p->shipper)
         shipper_step(p->shipper, p->now.mono_ms, p->now.unix_ms);
@@ -519,6 +525,7 @@ enum status pipeline_new(const struct config *c, const char *token, bool once,
     p->pending_since_ms = p->unsaved_since_ms = INT64_MAX;
     p->prune_ms = p->now.mono_ms + PRUNE_MS;
     p->lighten_ms = p->now.mono_ms + LIGHTEN_START_MS;
+    p->idle_ms = INT64_MAX;
     p->extract = extract_new();
     p->dedup = dedup_new((size_t)c->limits.remembered);
     p->delta = delta_new((size_t)c->limits.series, seed);

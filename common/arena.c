@@ -3,6 +3,7 @@
 
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BLOCK_BYTES = 4096 };
 
@@ -69,8 +70,10 @@ void arena_reset(struct arena *a)
         a->head = b->next;
         free(b);
     }
-    if (a->head)
+    if (a->head) {
+        explicit_bzero(a->head->data, a->head->at); /* it may have been somebody's text */
         a->head->at = 0;
+    }
     a->used = 0;
 }
 
