@@ -99,8 +99,8 @@ echo "reading the logs…"
 
 cat <<EOT
 
-collector  http://$listen/   (API: /api/v1/usage/daily, metrics: /metrics)
-read token $var/read.token
+dashboard  http://$listen/   (API: /api/v1, metrics: /metrics)
+read token $var/read.token   (this machine needs none at this address; a tunnel or proxy does)
 logs       $var/collector.log  $var/agent.log
 EOT
 [ "$kind" = demo ] && echo "This is DEMO data: a made-up history under $var/logs. Your own: ./run.sh FILE|DIR…"

@@ -12,11 +12,11 @@ static const struct route routes[] = {
     { ROUTE_AGENTS, "GET", "/api/v1/agents", SCOPE_READ },
     { ROUTE_STATUS, "GET", "/api/v1/status", SCOPE_READ },
     { ROUTE_PROJECTIONS, "GET", "/api/v1/projections", SCOPE_READ },
-    { ROUTE_PROJECTION, "GET", "/api/v1/projections/*", SCOPE_READ },
+    { ROUTE_PROJECTION, "GET", "/api/v1/projections/**", SCOPE_READ },
     { ROUTE_WORKLOADS, "GET", "/api/v1/workloads", SCOPE_READ },
-    { ROUTE_WHATIF, "GET", "/api/v1/whatif/*", SCOPE_READ },
+    { ROUTE_WHATIF, "GET", "/api/v1/whatif/**", SCOPE_READ },
     { ROUTE_DECISIONS, "GET", "/api/v1/decision", SCOPE_READ },
-    { ROUTE_DECISION, "GET", "/api/v1/decision/*", SCOPE_READ },
+    { ROUTE_DECISION, "GET", "/api/v1/decision/**", SCOPE_READ },
     { ROUTE_ALERTS, "GET", "/api/v1/alerts", SCOPE_READ },
     { ROUTE_ALERT_RULES, "GET", "/api/v1/alerts/rules", SCOPE_READ },
     { ROUTE_SILENCES, "GET", "/api/v1/alerts/silences", SCOPE_READ },
@@ -25,7 +25,7 @@ static const struct route routes[] = {
     { ROUTE_UNSILENCE, "POST", "/api/v1/alerts/unsilence", SCOPE_ADMIN },
     { ROUTE_SCORES, "POST", "/api/v1/scores", SCOPE_INGEST | SCOPE_ADMIN },
     { ROUTE_COMPARISONS, "GET", "/api/v1/compare", SCOPE_READ },
-    { ROUTE_COMPARISON, "GET", "/api/v1/compare/*", SCOPE_READ },
+    { ROUTE_COMPARISON, "GET", "/api/v1/compare/**", SCOPE_READ },
     { ROUTE_METRICS, "GET", "/metrics", SCOPE_READ },
     { ROUTE_HEALTHZ, "GET", "/healthz", SCOPE_NONE },
     { ROUTE_READYZ, "GET", "/readyz", SCOPE_NONE },
@@ -37,17 +37,19 @@ static const struct route routes[] = {
 static const struct route none = { ROUTE_NONE, "", "", SCOPE_NONE };
 static const struct route bad_method = { ROUTE_BAD_METHOD, "", "", SCOPE_NONE };
 
-/* Does the path fit the pattern? '*' at its end stands for one non-empty segment. */
+/* Does the path fit the pattern? '*' at its end stands for one non-empty segment, "**"
+ * for one or more. */
 static bool fits(struct slice pattern, struct slice path, struct slice *rest)
 {
     *rest = (struct slice){ 0 };
     if (!slice_ends(pattern, SLICE("*")))
         return slice_eq(pattern, path);
-    struct slice head = slice_head(pattern, pattern.n - 1);
+    bool deep = slice_ends(pattern, SLICE("**"));
+    struct slice head = slice_head(pattern, pattern.n - (deep ? 2 : 1));
     if (!slice_starts(path, head))
         return false;
     *rest = slice_from(path, head.n);
-    return rest->n > 0 && slice_chr(*rest, '/') == SIZE_MAX;
+    return rest->n > 0 && (deep || slice_chr(*rest, '/') == SIZE_MAX);
 }
 
 const struct route *route_find(struct slice method, struct slice path, struct slice *rest,

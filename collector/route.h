@@ -48,7 +48,8 @@ enum scope { SCOPE_NONE = 0, SCOPE_INGEST = 1, SCOPE_READ = 2, SCOPE_ADMIN = 4 }
 struct route {
     enum route_id id;
     const char *method;
-    const char *path; /* exact, or ending in '*' for one more path segment */
+    const char *path; /* exact; or ending in '*' for one more path segment, in "**" for a
+                         name that may hold slashes itself */
     enum scope scope; /* any of them will do; SCOPE_NONE: open to all */
 };
 

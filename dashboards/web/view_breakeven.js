@@ -234,13 +234,14 @@ function sliders(data, set, area, was) {
     if (mine) mine.abort();
     mine = new AbortController();
     state.textContent = 'Computing…';
+    const asked = { ...values }; // a slider may move on before the answer is here
     try {
-      const moved = Object.keys(values).length ? await ask(`whatif/${encodeURIComponent(w.name)}`, values, mine.signal) : null;
+      const moved = Object.keys(asked).length ? await ask(`whatif/${encodeURIComponent(w.name)}`, asked, mine.signal) : null;
       data.moved = moved;
-      data.change = { ...values };
+      data.change = asked;
       area(moved || result, moved ? was : null);
       state.textContent = moved ? 'What if: the stored scenario is unchanged.' : '';
-      set(Object.fromEntries(levers.map((l) => [`if_${l.name}`, values[l.name]])), true);
+      set(Object.fromEntries(levers.map((l) => [`if_${l.name}`, asked[l.name]])), true);
     } catch (e) {
       if (e.name !== 'AbortError') state.textContent = e instanceof ApiError ? e.message : String(e);
     }

@@ -1,0 +1,383 @@
+// The dashboard in a real browser: every view with the demo, with nothing, with much, with hostile
+// names; by keyboard alone; dark; narrow; what-if; token. run.py starts what it looks at.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const worlds = JSON.parse(process.env.BREAKEVEN_WORLDS);
+const shots = process.env.BREAKEVEN_SCREENSHOTS;
+const views = ['breakeven', 'usage', 'compare', 'decision', 'agents', 'alerts'];
+let browser;
+
+before(async () => {
+  browser = await chromium.launch({ executablePath: process.env.BREAKEVEN_CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+});
+after(() => browser?.close());
+
+/* --- a page that tells on itself ----------------------------------------------------------- */
+
+async function open(world, at, options = {}) {
+  const origin = worlds[world].url.replace(/\/$/, '');
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
+  const page = await context.newPage();
+  const wrong = [];
+  page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') wrong.push(`console: ${m.text()}`); });
+  page.on('pageerror', (e) => wrong.push(`page: ${e.message}`));
+  page.on('dialog', (d) => { wrong.push(`dialog: ${d.message()}`); d.dismiss(); });
+  page.on('request', (r) => { if (!r.url().startsWith(`${origin}/`) && !r.url().startsWith('blob:')) wrong.push(`request to ${r.url()}`); });
+  page.on('response', (r) => { if (r.status() >= 400) wrong.push(`${r.status()} ${r.url()}`); });
+  await page.goto(`${origin}/#/${at}`);
+  await ready(page, at.split('?')[0]);
+  return { page, origin, wrong, async close() { await context.close(); assert.deepEqual(wrong, []); } };
+}
+
+const ready = (page, view) => page.waitForFunction((v) => document.getElementById('main').dataset.ready === v && !document.getElementById('main').hasAttribute('aria-busy'), view, { timeout: 30000 });
+const body = (page) => page.locator('main').innerText();
+
+// Pixels that are not transparent, for each canvas.
+const inked = (page) => page.evaluate(() => [...document.querySelectorAll('main canvas')].map((c) => {
+  const copy = document.createElement('canvas');
+  copy.width = c.width;
+  copy.height = c.height;
+  const g = copy.getContext('2d', { willReadFrequently: true });
+  g.drawImage(c, 0, 0);
+  const d = g.getImageData(0, 0, c.width, c.height).data;
+  let n = 0;
+  for (let i = 3; i < d.length; i += 4) n += d[i] > 0;
+  return n;
+}));
+
+// What a screen reader needs.
+async function accessible(page) {
+  const faults = await page.evaluate(() => {
+    const out = [];
+    const name = (e) => (e.getAttribute('aria-label') || e.innerText || e.title || '').trim();
+    if (document.querySelectorAll('h1').length !== 1) out.push(`${document.querySelectorAll('h1').length} h1`);
+    for (const l of ['header', 'nav[aria-label]', 'main', 'footer']) if (!document.querySelector(l)) out.push(`no ${l}`);
+    for (const b of document.querySelectorAll('button, a')) if (!name(b) && b.offsetParent) out.push(`nameless ${b.outerHTML.slice(0, 80)}`);
+    for (const c of document.querySelectorAll('canvas')) {
+      if (c.getAttribute('role') !== 'img' || !c.getAttribute('aria-label')) out.push('canvas without words');
+      if (!c.closest('section').querySelector('table tbody tr')) out.push(`no table behind ${c.getAttribute('aria-label')}`);
+    }
+    for (const i of document.querySelectorAll('input, select')) if (!i.labels || !i.labels.length) out.push(`unlabelled ${i.outerHTML.slice(0, 80)}`);
+    for (const t of document.querySelectorAll('table')) if (!t.caption) out.push('table without caption');
+    for (const t of document.querySelectorAll('th')) if (!t.scope) out.push('th without scope');
+    for (const e of document.querySelectorAll('[style]')) if (!e.matches('canvas, .track i, .scale i, .heat td')) out.push(`style on ${e.outerHTML.slice(0, 80)}`);
+    return out;
+  });
+  assert.deepEqual(faults, []);
+}
+
+// A button that was pressed goes by another name then.
+async function showTables(page) {
+  const b = page.getByRole('button', { name: /^Table: / });
+  while (await b.count()) await b.first().click();
+}
+
+async function shoot(page, name) {
+  if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`) });
+}
+
+/* --- views ------------------------------------------------------------------------------------ */
+
+const expected = {
+  breakeven: [/hosting gets cheaper in|hosting may get cheaper/, /Today \d+ % of breakeven volume/, /measured/, /declared/, /default/, /What moves it most/, /batch tier/, /All workloads/],
+  usage: [/Cost by day and model/, /gpt-4\.1/, /unpriced/, /Hours of the week/, /Quality of the numbers/, /Gaps/],
+  compare: [/Specialist is/i, /Duration, median/, /better|worse|equal|not yet/, /No quality scores yet/],
+  decision: [/Is fine-tuning right/, /Both paths/, /Missing for the next step/, /Prototype/i],
+  agents: [/run-demo/, /reporting/, /4 of 4 files/],
+  alerts: [/firing/, /Breakeven/],
+};
+
+for (const view of views) {
+  test(`demo: ${view}`, async () => {
+    const p = await open('demo', view);
+    const text = await body(p.page);
+    for (const r of expected[view]) assert.ok(r.test(text), `${r} is not in the ${view} view`);
+    const pixels = await inked(p.page);
+    for (const n of pixels) assert.ok(n > 1000, `a canvas has ${n} pixels`);
+    if (['breakeven', 'usage', 'decision'].includes(view)) assert.ok(pixels.length > 0);
+    await accessible(p.page);
+    await shoot(p.page, view);
+    await showTables(p.page);
+    assert.equal(await p.page.locator('main canvas:visible').count(), 0);
+    await p.close();
+  });
+
+  test(`empty: ${view}`, async () => {
+    const p = await open('empty', view);
+    assert.ok(await p.page.locator('.empty h2').innerText());
+    assert.match(await body(p.page), /breakeven-|collector\.yaml|workloads:/); // says what to do
+    await accessible(p.page);
+    await p.close();
+  });
+
+  test(`big: ${view}`, async () => {
+    const p = await open('big', view === 'usage' ? 'usage?range=400d&grain=day&metric=tokens' : view);
+    const text = await body(p.page);
+    assert.ok(!/Loading|undefined|NaN|\[object/.test(text));
+    if (view === 'usage') {
+      for (const r of [/188 others/, /200 in this time/]) assert.ok(r.test(text), `${r} is not there`);
+      await accessible(p.page);
+    }
+    for (const n of await inked(p.page)) assert.ok(n > 1000);
+    await p.close();
+  });
+}
+
+test('demo: usage by every dimension, and filters in the address', async () => {
+  const p = await open('demo', 'usage?range=90d');
+  for (const by of ['Application', 'Provider', 'Token class', 'Outcome', 'Model']) {
+    await p.page.getByRole('group', { name: 'Stacked by' }).getByRole('button', { name: by }).click();
+    await ready(p.page, 'usage');
+    await p.page.waitForFunction((b) => document.querySelector('main h2').textContent.includes(b.toLowerCase()), by);
+  }
+  await p.page.locator('select[data-field=Application]').selectOption('demo-tutor');
+  await p.page.waitForFunction(() => location.hash.includes('app=demo-tutor'));
+  await ready(p.page, 'usage');
+  assert.doesNotMatch(await p.page.locator('table', { has: p.page.getByText('Cache read') }).innerText(), /gpt-4\.1/);
+  await p.page.goBack();
+  await ready(p.page, 'usage');
+  await p.page.waitForFunction(() => document.querySelector('main').innerText.includes('gpt-4.1'));
+  await p.close();
+});
+
+/* --- people and their screens ------------------------------------------------------------------ */
+
+test('keyboard only', async () => {
+  const p = await open('demo', 'usage');
+  const { page } = p;
+  const focused = () => page.evaluate(() => { const e = document.activeElement; return e.id || e.getAttribute('aria-label') || e.innerText || e.tagName; });
+  const tabTo = async (want, most = 60) => {
+    for (let i = 0; i < most; i++) { await page.keyboard.press('Tab'); if (want.test(await focused())) return; }
+    assert.fail(`Tab does not reach ${want}`);
+  };
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'skip');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(), 'main');
+  await tabTo(/^Table: Cost by day/);
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  assert.notEqual(outline, 'none');
+  await page.keyboard.press('Space');
+  assert.match(await focused(), /^Chart: Cost by day/);
+  assert.ok(await page.locator('main table').first().isVisible());
+  await page.evaluate(() => document.getElementById('skip').focus());
+  await tabTo(/^Breakeven$/);
+  await page.keyboard.press('Enter');
+  await ready(page, 'breakeven');
+  await tabTo(/^if-coverage$/, 80);
+  await page.keyboard.press('ArrowLeft');
+  await page.getByText('What if: the stored scenario is unchanged.').waitFor();
+  assert.equal(await focused(), 'if-coverage'); // the answer did not take the focus away
+  await p.close();
+});
+
+test('dark by preference, light by choice, kept over a reload', async () => {
+  const p = await open('demo', 'breakeven', { colorScheme: 'dark', reducedMotion: 'reduce' });
+  const ground = () => p.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const contrast = () => p.page.evaluate(() => {
+    const lum = (c) => { const [r, g, b] = c.match(/\d+(\.\d+)?/g).map(Number).map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+    let worst = 99;
+    for (const e of document.querySelectorAll('main h1, main p, main dt, main dd, main td, main th, main .badge, nav a, .foot a')) {
+      if (!e.innerText || !e.offsetParent) continue;
+      let b = e, back = 'rgba(0, 0, 0, 0)';
+      while (b && /, 0\)$/.test(back)) { back = getComputedStyle(b).backgroundColor; b = b.parentElement; }
+      const x = lum(getComputedStyle(e).color), y = lum(back);
+      worst = Math.min(worst, (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05));
+    }
+    return worst;
+  });
+  const dark = await ground();
+  assert.ok(await contrast() >= 4.5, `contrast ${await contrast()}`);
+  await shoot(p.page, 'breakeven-dark');
+  await p.page.getByRole('button', { name: /light and dark/ }).click();
+  const light = await ground();
+  assert.notEqual(dark, light);
+  assert.ok(await contrast() >= 4.5, `contrast ${await contrast()}`);
+  await p.page.reload();
+  await ready(p.page, 'breakeven');
+  assert.equal(await ground(), light);
+  await p.close();
+});
+
+test('narrow screens: nothing hangs over', async () => {
+  for (const world of ['demo', 'empty', 'hostile']) {
+    const p = await open(world, 'agents', { viewport: { width: 360, height: 740 } });
+    for (const view of views) {
+      await p.page.evaluate((v) => { location.hash = `#/${v}`; }, view);
+      await ready(p.page, view);
+      const wide = await p.page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(wide <= 360, `${world} ${view} is ${wide} wide`);
+      if (world === 'demo' && view === 'breakeven') await shoot(p.page, 'breakeven-narrow');
+    }
+    await p.close();
+  }
+});
+
+test('what if: computed by the server, the stored scenario stays', async () => {
+  const p = await open('demo', 'breakeven?workload=support-bot');
+  const { page } = p;
+  const stored = () => page.evaluate(() => fetch('/api/v1/projections/support-bot?newest=1').then((r) => r.text()));
+  const before = await stored();
+  const saving = () => page.locator('.kpi', { hasText: 'Saving after 12 months' }).locator('dd').first().innerText();
+  const was = await saving();
+  assert.ok(await page.locator('#if-gpu_price').isDisabled()); // no GPU in this scenario
+  for (const lever of ['volume_growth', 'api_price', 'coverage']) {
+    await page.locator(`#if-${lever}`).evaluate((e) => { e.value = String(Number(e.value) * 0.8 + (e.id === 'if-volume_growth' ? 1 : 0)); e.dispatchEvent(new Event('input')); });
+  }
+  await page.getByText('What if: the stored scenario is unchanged.').waitFor();
+  await page.waitForFunction(() => ['volume_growth', 'api_price', 'coverage'].every((l) => location.hash.includes(`if_${l}`))
+    && document.querySelector('.kpis').textContent.includes('was'));
+  const now = await saving();
+  assert.notEqual(now, was);
+  assert.match(now, /was/);
+  assert.match(page.url(), /if_volume_growth=1/);
+  assert.ok(/what-if/.test(await body(page))); // the origin of the moved inputs
+  assert.equal(await stored(), before);
+  const ask = () => page.evaluate(() => fetch('/api/v1/whatif/support-bot?volume_growth=1').then((r) => r.json()).then((r) => JSON.stringify({ ...r, at: 0 })));
+  assert.equal(await ask(), await ask());
+  await page.reload();
+  await ready(page, 'breakeven');
+  assert.equal(await saving(), now); // the address holds it
+  await page.getByRole('button', { name: 'Reset' }).click();
+  await page.waitForFunction(() => !location.hash.includes('if_'));
+  assert.equal(await saving(), was);
+  await p.close();
+});
+
+test('what if: out of bounds is refused in words', async () => {
+  const p = await open('demo', 'breakeven');
+  for (const [q, status] of [['coverage=2', 400], ['coverage=x', 400], ['nonsense=1', 400], ['api_price=1e999', 400]]) {
+    const r = await p.page.context().request.get(`${p.origin}/api/v1/whatif/support-bot?${q}`);
+    assert.equal(r.status(), status, q);
+    assert.ok((await r.json()).error);
+  }
+  assert.equal((await p.page.context().request.get(`${p.origin}/api/v1/whatif/none`)).status(), 404);
+  await p.close();
+});
+
+/* --- foreign text ---------------------------------------------------------------------------------- */
+
+test('hostile names stand there as text, in the page and in its CSV', async () => {
+  const p = await open('hostile', 'usage?range=90d&by=app&metric=tokens');
+  const { page } = p;
+  for (const view of ['usage?range=90d&by=app&metric=tokens', 'usage?range=90d', 'breakeven', 'decision', 'agents', 'alerts', 'compare']) {
+    await page.evaluate((v) => { location.hash = `#/${v}`; }, view);
+    await ready(page, view.split('?')[0]);
+    assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main script, main b, main iframe').length), 0);
+    assert.equal(await page.evaluate(() => window.pwned), undefined);
+    await showTables(page);
+  }
+  await page.evaluate(() => { location.hash = '#/usage?range=90d&by=app&metric=tokens'; });
+  await ready(page, 'usage');
+  const text = await body(page);
+  assert.ok(text.includes('<img src=x onerror=alert(1)>'));
+  assert.ok(text.includes("'; DROP TABLE usage_day; --"));
+  assert.ok(!/[\u202a-\u202e]/.test(text));
+  const bad = /^(?:"?)[=+\-@\t\r]/;
+  for (const name of ['CSV of every day', /^CSV: Tokens by/]) {
+    const [d] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name }).click()]);
+    const csv = fs.readFileSync(await d.path(), 'utf8');
+    assert.ok(csv.split('\r\n').length > 30);
+    for (const line of csv.split('\r\n')) for (const cell of line.match(/"(?:[^"]|"")*"|[^,]+/g) || []) assert.doesNotMatch(cell, bad, line);
+    assert.match(csv, /'=cmd/);
+  }
+  await page.locator('select[data-field=Application]').selectOption('=cmd|\' /C calc\'!A0');
+  await page.waitForFunction(() => location.hash.includes('app='));
+  await ready(page, 'usage');
+  await page.waitForFunction(() => document.querySelector('main').innerText.includes('1 in this time'));
+  await p.close();
+});
+
+/* --- token, liveness, failures ------------------------------------------------------------------------ */
+
+test('a read token is asked for, kept in the tab, never in an address', async () => {
+  const p = await open('locked', 'usage');
+  const { page, wrong } = p;
+  const field = page.locator('input[name=token]');
+  await field.fill('wrong');
+  await page.getByRole('button', { name: 'Open the dashboard' }).click();
+  await page.getByText('does not know this token').waitFor();
+  await field.fill(worlds.locked.token);
+  await page.getByRole('button', { name: 'Open the dashboard' }).click();
+  await page.getByText('No usage yet').waitFor();
+  assert.ok(!page.url().includes(worlds.locked.token));
+  await page.reload();
+  await page.getByText('No usage yet').waitFor();
+  const other = await page.context().newPage();
+  await other.goto(`${p.origin}/#/usage`);
+  await other.locator('input[name=token]').waitFor();
+  wrong.splice(0, wrong.length, ...wrong.filter((w) => !/401/.test(w))); // asked for on purpose
+  await p.close();
+});
+
+test('live refresh: new usage shows without a reload, an error in words when the collector is gone', async () => {
+  const p = await open('live', 'usage');
+  const { page, wrong } = p;
+  assert.match(await body(page), /No usage yet/);
+  const hour = Math.floor(Date.now() / 3600000) * 3600;
+  const batch = [{ schema: 1, agent: 'web-1', epoch: 1, seq: 1, now: Date.now(), version: '0.1.0' },
+    { h: hour, ver: 1, ep: 1, app: 'fresh-app', prov: 'openai', model: 'gpt-4o', src: 'log', oc: 'ok', q: 'exact', ctx: 0, n: 7, in: 700, out: 70 }];
+  const r = await page.context().request.post(`${p.origin}/api/v1/usage`, { headers: { 'Content-Type': 'application/x-ndjson', Authorization: `Bearer ${worlds.live.token}` },
+    data: Buffer.from(batch.map((l) => JSON.stringify(l)).join('\n') + '\n') });
+  assert.equal(r.status(), 200);
+  const live = page.getByRole('button', { name: 'Live' });
+  await live.click();
+  await live.click(); // on again: asks at once
+  await page.waitForFunction(() => document.querySelector('main').innerText.includes('gpt-4o'), null, { timeout: 20000 });
+  await page.route('**/api/**', (route) => route.abort());
+  await page.evaluate(() => { location.hash = '#/agents'; });
+  await page.getByText('The collector does not answer').waitFor();
+  await page.unroute('**/api/**');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('web-1').first().waitFor();
+  wrong.splice(0, wrong.length, ...wrong.filter((w) => !/ERR_FAILED/.test(w)));
+  await p.close();
+});
+
+/* --- the files ---------------------------------------------------------------------------------------- */
+
+function get(url, headers = {}, method = 'GET') {
+  return new Promise((done, fail) => {
+    http.request(url, { headers, method }, (r) => {
+      const parts = [];
+      r.on('data', (d) => parts.push(d));
+      r.on('end', () => done({ status: r.statusCode, headers: r.headers, body: Buffer.concat(parts) }));
+    }).on('error', fail).end();
+  });
+}
+
+test('files: packed or plain, strong ETags, no inline code, small', async () => {
+  const root = worlds.empty.url;
+  const names = ['', ...fs.readdirSync(new URL('../../dashboards/web/', import.meta.url)).filter((n) => n !== 'index.html').map((n) => `web/${n}`), 'web/chart.min.js'];
+  let weight = 0;
+  for (const name of names) {
+    const packed = await get(root + name, { 'Accept-Encoding': 'gzip' });
+    const plain = await get(root + name);
+    assert.equal(packed.status, 200, name);
+    assert.equal(packed.headers['content-encoding'], 'gzip', name);
+    assert.equal(plain.headers['content-encoding'], undefined);
+    assert.match(packed.headers.etag, /^"[0-9a-f]{64}"$/);
+    assert.notEqual(packed.headers.etag, plain.headers.etag);
+    assert.match(packed.headers['content-security-policy'], /default-src 'self'.*frame-ancestors 'none'/);
+    assert.equal(packed.headers['x-content-type-options'], 'nosniff');
+    assert.equal(packed.headers['referrer-policy'], 'no-referrer');
+    assert.match(packed.headers.vary, /Accept-Encoding/);
+    const again = await get(root + name, { 'Accept-Encoding': 'gzip', 'If-None-Match': `"x", W/${packed.headers.etag}` });
+    assert.deepEqual([again.status, again.body.length], [304, 0]);
+    const head = await get(root + name, { 'Accept-Encoding': 'gzip' }, 'HEAD');
+    assert.deepEqual([head.status, head.body.length], [200, 0]);
+    weight += packed.body.length;
+  }
+  assert.ok(weight < 130000, `the page weighs ${weight} bytes`);
+  console.log(`# page weight ${weight} bytes packed`);
+  const html = (await get(root)).body.toString();
+  assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=|<script>|https?:\/\//);
+  assert.equal((await get(`${root}web/../../etc/passwd`)).status, 404);
+  assert.equal((await get(`${root}web/none.js`)).status, 404);
+});
