@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -31,7 +32,7 @@ enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_CALLS };
 
 struct options {
     enum output output;
-    bool all, no_dedup, progress;
+    bool all, no_dedup, progress, follow;
     enum logformat format;
     struct logrule_options rule;
     const char *fields;
@@ -215,6 +216,31 @@ static void on_line(void *arg, const struct line *line)
     logline_feed_line(s->logline, line, on_record, s);
 }
 
+/* --- a file that grows ----------------------------------------------------------------
+ */
+
+static sigset_t stop_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
+/* Asked at the end of the file: wait a little; false once it is told to stop. */
+static bool wait_for_more(void *arg)
+{
+    struct scan *s = arg;
+    const struct timespec a_while = { .tv_nsec = 100000000 };
+    const sigset_t stop = stop_signals();
+    if (s->opt->output == OUTPUT_CALLS)
+        flush(s);
+    if (s->capture)
+        scan_capture_wait(s->capture, s->opt->keylogs, s->opt->n_keylogs);
+    return !s->out_failed && sigtimedwait(&stop, NULL, &a_while) < 0;
+}
+
 /* --- one file -------------------------------------------------------------------------
  */
 
@@ -293,6 +319,8 @@ static void scan_fd(struct scan *s, int fd, const struct stat *st)
         clock_gettime(CLOCK_REALTIME, &t);
     lo.mtime_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
     struct unpack *u = unpack_new(fd);
+    if (u && s->opt->follow)
+        unpack_follow(u, wait_for_more, s);
     s->logline = logline_new(s->x, &lo);
     if (u && s->logline) {
         scan_bytes(s, u);
@@ -459,6 +487,7 @@ static void help(FILE *to)
         "  --window N        calls remembered to find repeats (32768)\n"
         "  --tls-keylog FILE secrets that open TLS in captures (SSLKEYLOGFILE); may be\n"
         "                    given several times\n"
+        "  --follow          one file that still grows, until SIGINT or SIGTERM\n"
         "\n"
         "Prices and progress:\n"
         "  --prices FILE     price book to use instead of the built-in one\n"
@@ -500,7 +529,15 @@ enum option_id {
     O_TO
 };
 enum { O_REGEX = 290, O_FIELDS, O_INPUT, O_CUMULATIVE, O_THOUSANDS };
-enum { O_NO_DEDUP = 300, O_WINDOW, O_PRICES, O_PROGRESS, O_NO_PROGRESS, O_TLS_KEYLOG };
+enum {
+    O_NO_DEDUP = 300,
+    O_WINDOW,
+    O_PRICES,
+    O_PROGRESS,
+    O_NO_PROGRESS,
+    O_TLS_KEYLOG,
+    O_FOLLOW
+};
 
 static const struct option long_options[] = {
     { "json", no_argument, NULL, O_JSON },
@@ -520,6 +557,7 @@ static const struct option long_options[] = {
     { "window", required_argument, NULL, O_WINDOW },
     { "prices", required_argument, NULL, O_PRICES },
     { "tls-keylog", required_argument, NULL, O_TLS_KEYLOG },
+    { "follow", no_argument, NULL, O_FOLLOW },
     { "progress", no_argument, NULL, O_PROGRESS },
     { "no-progress", no_argument, NULL, O_NO_PROGRESS },
     { "help", no_argument, NULL, 'h' },
@@ -603,6 +641,9 @@ static int take_option(struct options *o, int c)
             return 1 + wrong("too many of %s", "--tls-keylog");
         o->keylogs[o->n_keylogs++] = optarg;
         return 0;
+    case O_FOLLOW:
+        o->follow = true;
+        return 0;
     case O_PROGRESS:
     case O_NO_PROGRESS:
         o->progress = c == O_PROGRESS;
@@ -631,6 +672,8 @@ static int parse_options(struct options *o, int argc, char **argv)
     }
     if (optind == argc)
         return wrong("which log files or folders%s?", "");
+    if (o->follow && (optind + 1 != argc || o->output == OUTPUT_CSV))
+        return wrong("%s takes one file, and not --csv", "--follow");
     if (o->from_ns >= o->to_ns)
         return wrong("%s lies after --to", "--from");
     return -1;
@@ -758,6 +801,10 @@ int scan_main(int argc, char **argv)
         return 1;
     }
     s->opt = &opt;
+    if (opt.follow) {
+        const sigset_t stop = stop_signals();
+        sigprocmask(SIG_BLOCK, &stop, NULL);
+    }
     s->started_ms = now_ms();
     code = open_scan(s);
     if (code == 0) {

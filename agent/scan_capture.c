@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "agent/keylog.h"
 #include "agent/traffic.h"
@@ -11,6 +12,7 @@
 struct scan_capture {
     struct traffic *traffic;
     uint64_t files;
+    off_t keylog_bytes; /* of all, when they were read last */
 };
 
 struct scan_capture *scan_capture_new(struct extract *x, http_call_fn *emit, void *arg)
@@ -58,6 +60,22 @@ enum status scan_capture_read(struct scan_capture *c, struct slice first,
 {
     c->files++;
     return capture_read(c->traffic->capture, first, u, why);
+}
+
+void scan_capture_wait(struct scan_capture *c, const char *const *keylogs, size_t n)
+{
+    struct buf why = { 0 };
+    struct stat st;
+    off_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += stat(keylogs[i], &st) == 0 ? st.st_size : 0;
+    if (bytes == c->keylog_bytes)
+        return;
+    c->keylog_bytes = bytes;
+    for (size_t i = 0; i < n; i++)
+        scan_capture_keylog(c, keylogs[i], &why);
+    buf_release(&why);
+    conn_sweep(&c->traffic->conn, 0, false);
 }
 
 bool scan_capture_torn(const struct scan_capture *c)

@@ -26,6 +26,12 @@ enum status scan_capture_keylog(struct scan_capture *c, const char *path,
 enum status scan_capture_read(struct scan_capture *c, struct slice first,
                               struct unpack *u, struct buf *why);
 
+/*
+ * A capture that is being read has come to the end of what stands there: key logs that
+ * grew are read again, and what waited for their secrets goes on.
+ */
+void scan_capture_wait(struct scan_capture *c, const char *const *keylogs, size_t n);
+
 /* Did the file just read end inside a packet? */
 bool scan_capture_torn(const struct scan_capture *c);
 

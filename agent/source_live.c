@@ -502,23 +502,21 @@ static void live_more_drops(struct source *base, struct json_out *o)
     const struct flow_stats *fs = flow_table_stats(capture_flows(t->capture));
     const struct reassembly_stats *rs = flow_table_reassembly(capture_flows(t->capture));
     const uint64_t *http = t->http.count;
-    put(o, "kernel_packets", live_stats(s->live)->dropped);
-    put(o, "packet_malformed", cs->kinds[PACKET_BAD]);
-    put(o, "packet_cut", cs->kinds[PACKET_CUT] + cs->cut);
-    put(o, "fragment", capture_fragments(t->capture)->dropped);
-    put(o, "segment_refused", rs->refused);
-    put(o, "gap_bytes", rs->gap_bytes);
-    put(o, "connection_evicted", fs->ended[FLOW_EVICTED]);
-    put(o, "connection_no_memory", cs->unstored + fs->unwanted + t->conn.stats.refused);
-    put(o, "sealed_too_much", t->conn.stats.too_much);
-    put(o, "sealed_too_late", t->conn.stats.too_late);
-    put(o, "tls_dark", t->conn.stats.dark);
-    put(o, "exchange_spoiled", http[HTTP_spoiled]);
-    put(o, "exchange_unmatched", http[HTTP_unmatched]);
-    put(o, "exchange_over_limit", http[HTTP_over_limit]);
-    put(o, "body_coding", http[HTTP_bad_coding]);
-    put(o, "body_bomb", http[HTTP_bomb]);
-    put(o, "not_http", http[HTTP_not_http]);
+    put(o, "capture_kernel", live_stats(s->live)->dropped); /* packets */
+    put(o, "capture_malformed", cs->kinds[PACKET_BAD]);
+    put(o, "capture_cut", cs->kinds[PACKET_CUT] + cs->cut);
+    put(o, "capture_fragments", capture_fragments(t->capture)->dropped);
+    put(o, "capture_segments", rs->refused);
+    put(o, "capture_gap_bytes", rs->gap_bytes);
+    put(o, "capture_evicted", fs->ended[FLOW_EVICTED]); /* connections */
+    put(o, "capture_no_memory", cs->unstored + fs->unwanted + t->conn.stats.refused);
+    put(o, "capture_sealed", t->conn.stats.too_much + t->conn.stats.too_late);
+    put(o, "capture_dark", t->conn.stats.dark);
+    put(o, "capture_spoiled", http[HTTP_spoiled]); /* exchanges */
+    put(o, "capture_unmatched", http[HTTP_unmatched]);
+    put(o, "capture_over_limit", http[HTTP_over_limit]);
+    put(o, "capture_coding", http[HTTP_bad_coding] + http[HTTP_bomb]);
+    put(o, "capture_not_http", http[HTTP_not_http]);
 }
 
 /* What the ring holds, then what is known of the calls under way. */

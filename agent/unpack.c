@@ -22,6 +22,8 @@ struct unpack {
     z_stream z;
     ZSTD_DStream *zstd;
     const char *why;
+    bool (*more)(void *arg); /* NULL: the end is the end */
+    void *more_arg;
 };
 
 struct unpack *unpack_new(int fd)
@@ -45,6 +47,12 @@ void unpack_free(struct unpack *u)
     free(u);
 }
 
+void unpack_follow(struct unpack *u, bool (*more)(void *arg), void *arg)
+{
+    u->more = more;
+    u->more_arg = arg;
+}
+
 const char *unpack_why(const struct unpack *u)
 {
     return u->why;
@@ -60,7 +68,8 @@ static enum status read_some(struct unpack *u, char *to, size_t room, size_t *n)
     ssize_t got;
     do
         got = read(u->fd, to, room);
-    while (got < 0 && errno == EINTR);
+    while ((got < 0 && errno == EINTR) ||
+           (got == 0 && u->more && !u->input && u->more(u->more_arg)));
     *n = got > 0 ? (size_t)got : 0;
     u->taken += *n;
     u->eof = got == 0;

@@ -16,6 +16,12 @@ struct unpack *unpack_new(int fd);
 void unpack_free(struct unpack *u);
 
 /*
+ * At the end of a file that is not compressed ask `more`, which may wait: true reads on
+ * from there. For files that are still written.
+ */
+void unpack_follow(struct unpack *u, bool (*more)(void *arg), void *arg);
+
+/*
  * The next bytes: at most `room` (at least 64), *n of them. ST_OK with *n > 0; ST_END;
  * ST_IO with errno; ST_BAD for damaged or torn compressed data, ST_NOMEM. After the last
  * three unpack_why says more, and the bytes before were right.

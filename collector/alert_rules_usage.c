@@ -62,7 +62,9 @@ static uint64_t drops_of(const struct alert_agent *a)
         "/drops/line_too_long",     "/drops/torn",
         "/drops/no_memory",         "/drops/rows_refused",
         "/drops/unread_gone_bytes", "/drops/capture_kernel",
-        "/drops/capture_interface", "/drops/capture_gaps",
+        "/drops/capture_spoiled",   "/drops/capture_over_limit",
+        "/drops/capture_evicted",   "/drops/capture_no_memory",
+        "/drops/spool_full_calls",
     };
     double sum = 0;
     for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)

@@ -2,6 +2,7 @@
 #include "collector/metrics.h"
 
 #include "collector/api_alerts.h"
+#include "collector/metrics_agent.h"
 #include "collector/projection/gauges.h"
 #include "collector/writer.h"
 
@@ -250,6 +251,7 @@ static void put_self(struct metrics *m, struct buf *b)
 
 struct agent_lines {
     struct buf *seen, *skew, *info;
+    struct metrics_agent health;
 };
 
 static enum status put_agent(void *arg, const struct store_agent *a)
@@ -266,13 +268,14 @@ static enum status put_agent(void *arg, const struct store_agent *a)
     put_label(l->info, "agent", name, true);
     put_label(l->info, "version", slice_str(a->version), false);
     buf_adds(l->info, "} 1\n");
+    metrics_agent_add(&l->health, a->name, a->health);
     return ST_OK;
 }
 
 static enum status put_agents(struct store *s, struct buf *out)
 {
     struct buf skew = { 0 }, info = { 0 };
-    struct agent_lines l = { out, &skew, &info };
+    struct agent_lines l = { .seen = out, .skew = &skew, .info = &info };
     head(out, "breakeven_agent_last_seen_timestamp_seconds", "gauge",
          "When the agent's last batch came in.");
     head(&skew, "breakeven_agent_clock_skew_seconds", "gauge",
@@ -281,6 +284,7 @@ static enum status put_agents(struct store *s, struct buf *out)
     enum status st = store_agents(s, put_agent, &l);
     buf_add(out, buf_slice(&skew));
     buf_add(out, buf_slice(&info));
+    metrics_agent_put(&l.health, out);
     buf_release(&skew);
     buf_release(&info);
     return st;

@@ -276,8 +276,8 @@ def test_calls(r, base):
     r.check("the heartbeat: retries", h["capture"]["retries"] == 1, str(h.get("capture")))
     r.check("rate limit left", h["rate_limit"] == {"openai_requests": 41, "openai_tokens": 39000},
             str(h["rate_limit"]))
-    r.check("drops by reason", h["drops"]["kernel_packets"] == 0 and
-            h["drops"]["exchange_spoiled"] == 0, str(h["drops"]))
+    r.check("drops by reason", h["drops"]["capture_kernel"] == 0 and
+            h["drops"]["capture_spoiled"] == 0, str(h["drops"]))
     agent.stop()
     for s in (server, other, inbox):
         s.shutdown()

@@ -3,10 +3,12 @@
 import gzip
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 AGENT = sys.argv[1]
 BODY = json.dumps({"id": "chatcmpl-123456789012345678901234", "object": "chat.completion",
@@ -110,6 +112,28 @@ def check_whole(call, name):
     assert 0 < call["ttfb_us"] <= call["total_us"], (name, call)
 
 
+def follow(tmp):
+    """A capture that grows: calls are printed while it is written, and it ends when told."""
+    path = os.path.join(tmp, "grows.pcap")
+    whole = pcap()
+    with open(path, "wb") as f:
+        f.write(whole[:2])
+    run = subprocess.Popen([AGENT, "scan", "--follow", "--calls", path],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with open(path, "ab", buffering=0) as f:
+        for at in range(2, len(whole), 97):
+            f.write(whole[at:at + 97])
+            time.sleep(0.001)
+    check_whole(json.loads(run.stdout.readline()), "follow")
+    assert run.poll() is None
+    run.send_signal(signal.SIGTERM)
+    rest, error = run.communicate(timeout=20)
+    assert run.returncode == 0 and rest == b"" and error == b"", (run.returncode, rest, error)
+    two = subprocess.run([AGENT, "scan", "--follow", path, path], capture_output=True,
+                         check=False)
+    assert two.returncode == 2 and b"one file" in two.stderr, two
+
+
 def main():
     cooked = b"\0\0\0\1\0\6\1\2\3\4\5\6\0\0\x08\0"
     files = {"little.pcap": pcap(), "big.pcap": pcap(">"), "nano.pcap": pcap("<", True),
@@ -129,6 +153,7 @@ def main():
         assert "Captured" in scan(tmp).stdout.decode()
         for data in (pcap(), gzip.compress(pcapng())):
             check_whole(one_call(scan("-", "--calls", data=data), "stdin"), "stdin")
+        follow(tmp)
         # what the snap length cut is lost, and no number is made up for it
         assert len(REPLY) > len(REQUEST)
         short = pcap(snap=54 + len(REQUEST), step=1400)
