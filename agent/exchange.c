@@ -67,6 +67,16 @@ static void give_part(struct exchange *e, struct usage u)
     e->part(e->part_arg, &u);
 }
 
+/* After this document of a stream nothing follows but the end of its transport. */
+static bool is_last(const struct exchange *e, struct slice type)
+{
+    if (surface_is(e, "ollama.generate"))
+        return e->reply.flags & F_DONE;
+    return e->framing == FRAMING_SSE && (slice_eq(type, SLICE("message_stop")) ||
+                                         slice_eq(type, SLICE("response.completed")) ||
+                                         slice_eq(type, SLICE("response.incomplete")));
+}
+
 static void sum_part(struct exchange *e)
 {
     struct usage u;
@@ -103,6 +113,7 @@ void exchange_document_end(void *arg)
         e->pieces += twice ? (r->pieces + 1) / 2 : r->pieces;
         e->token |= r->text_out > 0;
     }
+    e->settled |= is_last(e, type);
     if (r->searches > r->browsed && r->searches - r->browsed > e->searches)
         e->searches = r->searches - r->browsed;
     if (surface_is(e, "bedrock.agent") || judge_is_batch(e->hit.surface))
@@ -112,9 +123,18 @@ void exchange_document_end(void *arg)
 /* --- events ---------------------------------------------------------------------------
  */
 
+static const char last_word[] = "[DONE]"; /* OpenAI and its dialect */
+enum { LAST_WORD = sizeof last_word - 1, ANOTHER_WORD };
+
 static void event_data(void *arg, struct slice piece)
 {
-    walk_feed(&((struct exchange *)arg)->answer, piece);
+    struct exchange *e = arg;
+    for (size_t i = 0; i < piece.n && e->last_word != ANOTHER_WORD; i++)
+        if (piece.p[i] == last_word[e->last_word])
+            e->last_word++;
+        else
+            e->last_word = ANOTHER_WORD;
+    walk_feed(&e->answer, piece);
 }
 
 static void event_end(void *arg, struct slice name)
@@ -123,6 +143,8 @@ static void event_end(void *arg, struct slice name)
     walk_finish(&e->answer);
     if (slice_eq(name, SLICE("error")))
         e->reply.flags |= F_ERROR;
+    e->settled |= e->last_word == LAST_WORD;
+    e->last_word = 0;
     walk_restart(&e->answer);
 }
 

@@ -52,6 +52,8 @@ struct exchange {
     struct sums sums;
     bool request_json, request_seen, body_seen, event_stream_type, ndjson_type, exception;
     bool token, thread_run, native_chunk, from_cache;
+    bool settled;            /* it said its last word: who leaves now has all of it */
+    unsigned char last_word; /* matched of an event's [DONE] */
     uint32_t searches, pieces;
     uint64_t text_out; /* of the reply, parts that repeat others left out */
     uint64_t bytes_up, bytes_down;

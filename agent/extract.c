@@ -464,6 +464,8 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
 {
     struct exchange *e = x->exchange;
     struct usage u;
+    if (e->settled) /* before what is cut ends here */
+        end = EXTRACT_COMPLETE;
     walk_finish(&e->ask);
     if (e->framing == FRAMING_SSE)
         sse_finish(&e->sse, &exchange_sse, e);

@@ -312,6 +312,65 @@ static void aborted(void **state)
     extract_free(x);
 }
 
+/* A client that leaves behind the last word of a stream, not waiting for the end of its
+ * transport, has the whole call; cut at any byte before, the call is not whole. */
+static void settled(void **state)
+{
+    static const struct {
+        const char *host, *path, *type, *body;
+        size_t last; /* bytes that may be missing: the end of the line, of the event */
+        uint64_t input, output;
+    } cases[] = {
+        { OPENAI, SSE,
+          "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+          "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+          "\"completion_tokens\":6}}\n\ndata: [DONE]\n\n",
+          0, 5, 6 },
+        { ANTHROPIC, SSE,
+          "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{"
+          "\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n"
+          "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{"
+          "\"output_tokens\":6}}\n\n"
+          "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+          2, 5, 6 },
+        { "api.openai.com", "/v1/responses", SSE,
+          "data: {\"type\":\"response.output_text.delta\",\"delta\":\"[DONE]\"}\n\n"
+          "data: {\"type\":\"response.completed\",\"response\":{\"usage\":{"
+          "\"input_tokens\":5,\"output_tokens\":6}}}\n\n",
+          2, 5, 6 },
+        { "localhost:11434", "/api/chat", "application/x-ndjson",
+          "{\"message\":{\"content\":\"a\"},\"done\":false}\n"
+          "{\"done\":true,\"prompt_eval_count\":5,\"eval_count\":6}\n",
+          1, 5, 6 },
+    };
+    struct extract *x = extract_new();
+    (void)state;
+    for (size_t c = 0; c < COUNT_OF(cases); c++) {
+        size_t all = strlen(cases[c].body);
+        for (size_t n = 0; n <= all; n++) {
+            char body[512] = "";
+            memcpy(body, cases[c].body, n);
+            struct row row = { .host = cases[c].host,
+                               .path = cases[c].path,
+                               .request = "{}",
+                               .type = cases[c].type,
+                               .body = body,
+                               .status = 200 };
+            struct got g;
+            run(x, &row, n / 2, EXTRACT_ABORTED, &g);
+            bool whole = n + cases[c].last >= all;
+            CHECK((g.u[0].quality == QUALITY_EXACT) == whole,
+                  "case %zu, %zu bytes of %zu", c, n, all);
+            if (whole) {
+                assert_int_equal(g.u[0].outcome, OUTCOME_OK);
+                assert_int_equal(g.u[0].v[USAGE_input], cases[c].input);
+                assert_int_equal(g.u[0].v[USAGE_output], cases[c].output);
+            }
+        }
+    }
+    extract_free(x);
+}
+
 /* Trap 6: compaction on top at the main model, the advisor at its own. */
 static void passes(void **state)
 {
@@ -354,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_every_split),
         cmocka_unit_test(aborted),
+        cmocka_unit_test(settled),
         cmocka_unit_test(passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
