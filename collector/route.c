@@ -13,6 +13,8 @@ static const struct route routes[] = {
     { ROUTE_STATUS, "GET", "/api/v1/status", SCOPE_READ },
     { ROUTE_PROJECTIONS, "GET", "/api/v1/projections", SCOPE_READ },
     { ROUTE_PROJECTION, "GET", "/api/v1/projections/**", SCOPE_READ },
+    { ROUTE_PROJECTIONS, "GET", "/api/v1/projection", SCOPE_READ },
+    { ROUTE_PROJECTION, "GET", "/api/v1/projection/**", SCOPE_READ },
     { ROUTE_WORKLOADS, "GET", "/api/v1/workloads", SCOPE_READ },
     { ROUTE_WHATIF, "GET", "/api/v1/whatif/**", SCOPE_READ },
     { ROUTE_DECISIONS, "GET", "/api/v1/decision", SCOPE_READ },

@@ -348,7 +348,7 @@ static void set_alternatives(struct work *k)
 
     add_if_cheaper(k, "batch tier", "batch", INPUT_MEASURED, &batch);
     if (!(demand_cached(k->in->demand) >= cached.cached))
-        add_if_cheaper(k, "caching: half of the input read from it", "caching",
+        add_if_cheaper(k, "caching, half of the input", "caching",
                        INPUT_DEFAULT, &cached);
     for (size_t i = 0; i < declared->n; i++)
         add_model(k, declared->at[i], "model", INPUT_DECLARED);

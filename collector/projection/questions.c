@@ -1,6 +1,7 @@
 /* One question at a time over remembered demand: see questions.h. */
 #include "collector/projection/questions.h"
 
+#include "collector/projection/compare_job.h"
 #include "collector/projection/project.h"
 
 #include <pthread.h>
@@ -14,6 +15,7 @@ struct questions {
     const struct workload *of; /* whose demand it is; NULL: none */
     int64_t read_at;           /* job->now */
     struct demand demand;
+    struct throughput seen;
     struct arena arena; /* of demand */
 };
 
@@ -37,7 +39,7 @@ void questions_free(struct questions *q)
 }
 
 static enum status read_demand(struct questions *q, const struct projection_job *job,
-                               const struct workload *w)
+                               const struct workload *w, struct buf *why)
 {
     int64_t age = job->now - q->read_at;
     if (q->of == w && age >= 0 && age < KEPT_S)
@@ -46,6 +48,8 @@ static enum status read_demand(struct questions *q, const struct projection_job 
     arena_reset(&q->arena);
     enum status st = demand_read(job->store, job->prices, w, job->now,
                                  job->config->history_days, &q->arena, &q->demand);
+    if (st == ST_OK)
+        st = compare_throughput(job, w, &q->arena, &q->seen, why);
     if (st == ST_OK) {
         q->of = w;
         q->read_at = job->now;
@@ -62,18 +66,21 @@ enum status questions_ask(struct questions *q, const struct projection_job *job,
     const struct project_input in = { .workload = w,
                                       .scenario = &scenario,
                                       .demand = &q->demand,
+                                      .seen = &q->seen,
                                       .prices = job->prices,
                                       .config = job->config,
                                       .now = job->now,
                                       .change = change };
-    enum status st = whatif_resolve(w, change, job->gpus, &scenario, why);
-    if (st != ST_OK)
-        return st;
+    const struct scenario_sources from = { job->gpus, &q->seen, job->now };
+    enum status st;
+
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAIT_S;
     if (pthread_mutex_clocklock(&q->lock, CLOCK_MONOTONIC, &until) != 0)
         return ST_BUSY;
-    st = read_demand(q, job, w);
+    st = read_demand(q, job, w, why);
+    if (st == ST_OK)
+        st = whatif_resolve(w, change, &from, &scenario, why);
     if (st == ST_OK)
         st = project_make(&in, a, out);
     pthread_mutex_unlock(&q->lock);

@@ -61,7 +61,7 @@ enum { PROJECTION_SENSITIVITIES = 10, PROJECTION_ALTERNATIVES = 12 };
 
 /* The recent calls at other prices, without a model of one's own. */
 struct projection_alternative {
-    const char *name;         /* "batch tier", "caching: …", or "provider/model" */
+    const char *name;         /* "batch tier", "caching, …", or "provider/model" */
     const char *kind;         /* "batch", "caching", "model", "open model" */
     enum input_origin origin; /* of a model: declared, or a default to think of */
     double usd_per_day;       /* -1: the price book does not know it */
