@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Run `project` on public series of real LLM usage; the reports are docs/examples.md's.
 
-usage: llm_usage.py COLLECTOR DIR [WORKLOAD...]
+usage: llm_usage.py [--update FILE] COLLECTOR DIR [WORKLOAD...]
+
+--update writes the table and every report that FILE shows anew, in place; its words stay.
 
 DIR holds servegen_hourly.csv.gz, openrouter_weekly_models.csv and pypi_llm_clients.csv.
 Dates are moved so that each series ends yesterday. Prices and hosting scenarios are made
@@ -126,7 +128,56 @@ def price_file(folder, rows):
     return "\n".join(out) + "\n"
 
 
+def usd(v):
+    if v < 9999.5:
+        return f"${v:.2f}" if v < 10 else f"${v:.0f}"
+    return f"${v / 1e3:.1f}k" if v < 99950 else f"${v / 1e3:.0f}k"
+
+
+def table_row(doc):
+    ratio, mape = doc.get("threshold_ratio"), doc.get("backtest_mape")
+    cells = [doc["workload"], str(doc["days"]),
+             "-" if doc["usd_per_day"] is None else usd(doc["usd_per_day"]), doc["verdict"],
+             "-" if ratio is None else f"{100 * ratio:.0f} %",
+             "-" if mape is None else
+             f"{100 * mape:.0f} %, {100 * doc['backtest_cover80']:.0f} % in "
+             f"({doc['backtest_origins']})"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def update(path, text, docs):
+    """The table's rows and the fenced blocks that begin with a workload's name."""
+    reports = {}
+    for block in text.split("\n\n"):
+        head = block.split(":", 1)[0]
+        if head in docs:
+            name = head
+            reports[name] = block
+        else:
+            reports[name] += "\n\n" + block
+    out, fence, skip = [], False, False
+    with open(path) as f:
+        lines = f.read().split("\n")
+    for i, line in enumerate(lines):
+        if line.startswith("```"):
+            fence, skip = not fence, False
+            name = lines[i + 1].split(":", 1)[0] if fence else None
+            out.append(line)
+            if name in reports:
+                out += reports[name].rstrip("\n").split("\n")
+                skip = True
+        elif not skip:
+            name = line[2:].split(" |", 1)[0] if line.startswith("| ") else None
+            out.append(table_row(docs[name]) if name in docs else line)
+    with open(path, "w") as f:
+        f.write("\n".join(out))
+
+
 def main():
+    target = None
+    if sys.argv[1:2] == ["--update"]:
+        target = sys.argv[2]
+        del sys.argv[1:3]
     if len(sys.argv) < 3:
         print(__doc__.split("\n\n")[1], file=sys.stderr)
         return 2
@@ -152,7 +203,12 @@ def main():
                 if status != 200:
                     raise SystemExit(f"{status} {body.decode()}")
             c.stop()
-            print(c.command("project").stdout, end="")
+            text = c.command("project").stdout
+            if target:
+                docs = json.loads(c.command("project", "--json").stdout)
+                update(target, text, {d["workload"]: d for d in docs})
+            else:
+                print(text, end="")
         finally:
             c.close()
     return 0

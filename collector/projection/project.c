@@ -346,15 +346,21 @@ static void set_alternatives(struct work *k)
     const struct demand_mix batch = { .tier = SLICE("batch") },
                             cached = { .cached = 0.5 };
 
+    int before;
+
     add_if_cheaper(k, "batch tier", "batch", INPUT_MEASURED, &batch);
     if (!(demand_cached(k->in->demand) >= cached.cached))
-        add_if_cheaper(k, "caching, half of the input", "caching",
-                       INPUT_DEFAULT, &cached);
+        add_if_cheaper(k, "caching, half of the input", "caching", INPUT_DEFAULT,
+                       &cached);
     for (size_t i = 0; i < declared->n; i++)
         add_model(k, declared->at[i], "model", INPUT_DECLARED);
     for (size_t i = 0; i < sizeof usual_models / sizeof *usual_models && !declared->n;
-         i++)
+         i++) {
+        before = k->out->alternatives;
         add_model(k, usual_models[i].name, usual_models[i].kind, INPUT_DEFAULT);
+        if (k->out->alternative[before].usd_per_day < 0)
+            k->out->alternatives = before; /* nobody asked for it */
+    }
 }
 
 /* --- what must not be said firmly --- */
