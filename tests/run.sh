@@ -16,7 +16,8 @@ cd "$(dirname "$0")/.." || exit 1
 fuzz_seconds=30 fuzz_seed=20261123 quick='' only=''
 while [ $# -gt 0 ]; do
     case $1 in
-    --long) fuzz_seconds=600 fuzz_seed=0 ;; # 0: another one each time
+    --long) fuzz_seconds=600 fuzz_seed=0 # 0: another one each time
+        export BREAKEVEN_LONG=1 ;;        # every exchange of the corpus, live
     --quick) quick=1 ;;
     --only) quick=1 only=${2:?--only wants a regular expression} && shift ;;
     -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;;

@@ -54,7 +54,7 @@ def install(work):
 
 
 def certify(folder):
-    names = ["DNS:" + name for name in PROVIDERS] + ["DNS:localhost", "IP:127.0.0.1"]
+    names = ["DNS:" + name for name in PROVIDERS] + ["DNS:localhost", "IP:127.0.0.1", "IP:::1"]
     netlab.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test",
                "-addext", "subjectAltName=" + ",".join(names), "-keyout", folder + "/key.pem",
@@ -78,6 +78,10 @@ def serve(popen, folder, address, work):
 
 
 # --- clients: each a list of commands, run one after the other ---
+
+def has_ipv6():
+    return os.path.exists("/proc/net/if_inet6") and bool(open("/proc/net/if_inet6").read())
+
 
 def curls(port, work):
     """curl: HTTP/1.1 and 2, coded and not, streams, many at once, one left half way."""
@@ -112,6 +116,8 @@ def curls(port, work):
             out += [curl(own + "chat/completions", stream, how, "-N"),
                     curl(own + "chat/completions", chat, how, "--compressed"),
                     curl(own + "messages", dict(chat, model="claude-sonnet-5-5"), how)]
+        out += [curl(six + "/v1/chat/completions", stream, "-g", "--http2")
+                for six in ("https://[::1]", "http://[::1]:8000") if has_ipv6()]
     return out
 
 
@@ -279,7 +285,7 @@ def meter(args, work, folder):
     there = netlab.Host()
     there.join("10.77.0.1", SERVER)
     servers = [serve(there.popen, folder + "/there", SERVER, work),
-               serve(subprocess.Popen, folder + "/here", "127.0.0.1", work)]
+               serve(subprocess.Popen, folder + "/here", "::", work)]
     dump = netlab.Tcpdump("any", capture)
     live = meters.Live(args.agent, folder, "any", keys)
     growing = Growing(args.agent, capture, keys)
