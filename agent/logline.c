@@ -378,14 +378,29 @@ static int json_record(struct judging *j, struct slice text, const char **why)
     return n;
 }
 
-/* `{"a":…`, `[{…`; but `{PromptTokens:50}` and `[2026-11-02 10:00:00] …` are text. */
+/*
+ * `{"a":…`, `[{…`; but `{PromptTokens:50}`, `{"a" => 5}` and `[2026-11-02 10:00:00] …`
+ * are text.
+ */
 static bool begins_json(struct slice text)
 {
-    struct slice rest = slice_trim(slice_head(slice_from(text, 1), 16));
+    if (text.p[0] != '{' && text.p[0] != '[')
+        return false;
+    struct slice rest = slice_from(text, 1);
+    while (rest.n && (rest.p[0] == ' ' || rest.p[0] == '\t'))
+        rest = slice_from(rest, 1);
     char next = rest.n ? rest.p[0] : '}';
-    if (text.p[0] == '{')
-        return next == '"' || next == '}';
-    return text.p[0] == '[' && (next == '{' || next == '[' || next == ']' || next == '}');
+    if (text.p[0] == '[')
+        return next == '{' || next == '[' || next == ']' || next == '}';
+    if (next != '"')
+        return next == '}';
+    rest = slice_from(rest, 1);
+    size_t quote = slice_chr(slice_head(rest, 64), '"');
+    if (quote == SIZE_MAX)
+        return true;
+    for (rest = slice_from(rest, quote + 1); rest.n && rest.p[0] == ' ';)
+        rest = slice_from(rest, 1);
+    return !rest.n || rest.p[0] != '=';
 }
 
 /*

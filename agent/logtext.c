@@ -72,6 +72,18 @@ static bool key_byte(char c)
     return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
 }
 
+/* `=>` at s.p[from], blanks around it: *at is left behind them. */
+static bool arrow(struct slice s, size_t from, size_t *at)
+{
+    while (from < s.n && s.p[from] == ' ')
+        from++;
+    if (!slice_starts(slice_from(s, from), SLICE("=>")))
+        return false;
+    for (*at = from + 2; *at < s.n && s.p[*at] == ' ';)
+        ++*at;
+    return true;
+}
+
 /* The next key before '=' or ':' at or after *at; *at is left behind the separator. */
 static bool next_key(struct slice s, size_t *at, struct slice *key)
 {
@@ -86,6 +98,8 @@ static bool next_key(struct slice s, size_t *at, struct slice *key)
         *key = slice_of(s.p + first, *at - first);
         bool closed = *at < s.n && (s.p[*at] == '\'' || s.p[*at] == '"');
         size_t mark = *at + closed;
+        if (closed && arrow(s, mark, at)) /* Ruby's hashes */
+            return true;
         if (mark >= s.n || (s.p[mark] != '=' && s.p[mark] != ':'))
             continue;
         *at = mark + 1;

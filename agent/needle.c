@@ -119,6 +119,7 @@ static bool key_with_value(struct slice s, size_t at, enum kind kind)
                slice_starts(slice_from(s, skip_spaces(s, at + 1)), SLICE("\"value\""));
     if (at >= s.n || (s.p[at] != ':' && s.p[at] != '='))
         return false;
+    at += at + 1 < s.n && s.p[at + 1] == '>'; /* Ruby's => */
     at = skip_spaces(s, at + 1);
     if (at < s.n && (s.p[at] == '{' || s.p[at] == '['))
         return true;

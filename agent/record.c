@@ -179,6 +179,15 @@ static void inherit(struct raw *to, const struct raw *from)
     to->flags |= from->flags & (F_SYNTHETIC | F_BATCH);
 }
 
+/* The same counts once more inside of a body (LangChain's messages): only their names. */
+static void adopt(struct raw *to, const struct raw *from)
+{
+    static const uint8_t names[] = { S_MODEL, S_ID, S_OBJECT };
+    for (size_t i = 0; i < sizeof names; i++)
+        if (!(to->have_str >> names[i] & 1) && from->have_str >> names[i] & 1)
+            raw_str_set(to, names[i], from->str[names[i]]);
+}
+
 /* An object ends: it is a body, or it surrounds some, or it is forgotten. */
 static void frame_close(struct text *t)
 {
@@ -190,6 +199,8 @@ static void frame_close(struct text *t)
     stand_in(t, f->parent);
     for (size_t i = at + 1; i < x->frames; i++) {
         struct frame *in = &x->frame[i];
+        if (native && in->call && !in->part)
+            adopt(&f->raw, &in->raw);
         /* parts of this call; or text beside its counters, which may be an answer */
         in->part |= native || (counts && in->level > f->level);
         inside |= in->call && !in->part;
