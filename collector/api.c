@@ -3,6 +3,7 @@
 
 #include "collector/api_alerts.h"
 #include "collector/api_compare.h"
+#include "collector/api_forecast.h"
 #include "collector/api_page.h"
 #include "collector/export.h"
 #include "collector/metrics.h"
@@ -468,6 +469,8 @@ static const struct {
     { ROUTE_DECISION, decision },
     { ROUTE_PROJECTION, projection },
     { ROUTE_ALERTS, api_alerts },
+    { ROUTE_FORECAST, api_forecast },
+    { ROUTE_BREAKEVEN, api_breakeven },
     { ROUTE_ALERT_RULES, api_alert_rules },
     { ROUTE_SILENCES, api_silences },
     { ROUTE_SILENCE, api_silence },

@@ -34,7 +34,7 @@ void notify_link(const struct notify_message *m, struct buf *out)
         base = slice_head(base, base.n - 1);
     buf_add(out, base);
     if (base.n)
-        buf_addf(out, "/#%s", m->page ? m->page : "alerts");
+        buf_addf(out, "/#/%s", m->page ? m->page : "alerts");
 }
 
 static void put(struct json_out *o, const char *key, struct slice value)

@@ -19,6 +19,8 @@ static const struct route routes[] = {
     { ROUTE_WHATIF, "GET", "/api/v1/whatif/**", SCOPE_READ },
     { ROUTE_DECISIONS, "GET", "/api/v1/decision", SCOPE_READ },
     { ROUTE_DECISION, "GET", "/api/v1/decision/**", SCOPE_READ },
+    { ROUTE_FORECAST, "GET", "/api/v1/forecast", SCOPE_READ },
+    { ROUTE_BREAKEVEN, "GET", "/api/v1/breakeven", SCOPE_READ },
     { ROUTE_ALERTS, "GET", "/api/v1/alerts", SCOPE_READ },
     { ROUTE_ALERT_RULES, "GET", "/api/v1/alerts/rules", SCOPE_READ },
     { ROUTE_SILENCES, "GET", "/api/v1/alerts/silences", SCOPE_READ },

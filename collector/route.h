@@ -21,6 +21,8 @@ enum route_id {
     ROUTE_PROJECTION,  /* all of one workload */
     ROUTE_DECISIONS,   /* the newest record of each workload */
     ROUTE_DECISION,    /* all of one workload */
+    ROUTE_FORECAST,    /* months of the projections, flat */
+    ROUTE_BREAKEVEN,   /* a row for each workload, flat */
     ROUTE_ALERTS,
     ROUTE_ALERT_RULES,
     ROUTE_SILENCES,

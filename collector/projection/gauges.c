@@ -7,8 +7,8 @@
 
 #define QUANTILES(base, lo, mid, hi)                                                     \
     {                                                                                    \
-        { base lo, "quantile=\"0.1\"" }, { base mid, "quantile=\"0.5\"" },               \
-            { base hi, "quantile=\"0.9\"" },                                             \
+        { base lo, "percentile=\"10\"" }, { base mid, "percentile=\"50\"" },               \
+            { base hi, "percentile=\"90\"" },                                             \
     }
 #define WITHIN(base)                                                                     \
     {                                                                                    \

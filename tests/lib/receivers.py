@@ -117,14 +117,14 @@ class Mail:
 class Alertmanager:
     """A real one; `behind` keeps what it notifies about."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, group_wait=2):
         self.behind, self.port = Web(), free_port()
         conf = os.path.join(folder, "alertmanager.yml")
         with open(conf, "w") as f:
-            f.write("route: {receiver: hook, group_by: [alertname], group_wait: 2s, group_interval: 1s,\n"
+            f.write("route: {receiver: hook, group_by: [alertname], group_wait: %ds, group_interval: 1s,\n"
                     "        repeat_interval: 4h}\n"
                     "receivers: [{name: hook, webhook_configs: [{url: '%s/', send_resolved: true}]}]\n"
-                    % self.behind.url)
+                    % (group_wait, self.behind.url))
         self.log = open(os.path.join(folder, "alertmanager.log"), "wb")
         self.process = subprocess.Popen(
             [program, "--config.file", conf, "--storage.path", os.path.join(folder, "am"),

@@ -80,7 +80,7 @@ static void test_bodies(void **state)
         { NOTIFY_WEBHOOK, true, "/alerts/0/endsAt", "0001-01-01T00:00:00Z" },
         { NOTIFY_WEBHOOK, false, "/alerts/0/endsAt", "2026-11-23T09:00:00.000Z" },
         { NOTIFY_WEBHOOK, true, "/alerts/0/generatorURL",
-          "https://b.example/#breakeven" },
+          "https://b.example/#/breakeven" },
         { NOTIFY_ALERTMANAGER, true, "/0/labels/alertname", "breakeven_crossed" },
         { NOTIFY_ALERTMANAGER, true, "/0/startsAt", "2026-11-23T08:00:00.123Z" },
         { NOTIFY_ALERTMANAGER, true, "/0/endsAt", "2026-11-23T09:16:40.000Z" },
@@ -89,7 +89,7 @@ static void test_bodies(void **state)
         { NOTIFY_SLACK, true, "/blocks/0/text/type", "mrkdwn" },
         { NOTIFY_SLACK, true, "/blocks/0/text/text",
           "*Firing: breakeven_crossed* (info)\n• support\n"
-          "<https://b.example/#breakeven|Open Breakeven>" },
+          "<https://b.example/#/breakeven|Open Breakeven>" },
         { NOTIFY_PAGERDUTY, true, "/routing_key", "s3cret" },
         { NOTIFY_PAGERDUTY, true, "/event_action", "trigger" },
         { NOTIFY_PAGERDUTY, false, "/event_action", "resolve" },

@@ -355,7 +355,7 @@ static void documents_can_be_read(void **state)
     const char *text = buf_cstr(&out);
     assert_non_null(strstr(text, "\nbreakeven_projection_calls_per_day{workload="
                                  "\"sup\\\"port\"} 1000\n"));
-    assert_non_null(strstr(text, ",quantile=\"0.5\"} "));
+    assert_non_null(strstr(text, ",percentile=\"50\"} "));
     assert_non_null(strstr(text, "crossing_probability{workload=\"sup\\\"port\","
                                  "months=\"6\"} 0\n"));
     /* Never within the horizon: no sample, rather than a number. */
