@@ -417,16 +417,19 @@ def test_interface(r, base):
 
 
 def test_load(r, base, program):
-    agent = Live(folder(base, "load"), "  interface: lo\n").start()
-    out = subprocess.run([program, "8000", "2000"], check=True, capture_output=True,
-                         timeout=120).stdout
-    truth = json.loads(out)
-    sums = (truth["calls"], truth["input"], truth["output"])
-    have = agent.sees(sums)
-    agent.stop()
-    r.case("2,000 calls a second on loopback", sums, have,
-           "%.0f calls/s" % (truth["calls"] / truth["seconds"]))
-    r.check("no packet dropped", agent.drops() == 0, str(agent.drops()))
+    for name, tls in (("in clear", False), ("in TLS", True)):
+        place = folder(base, "load " + name)
+        keys = os.path.join(place, "keys")
+        agent = Live(place, "  interface: lo\n  keylogs: ['%s']\n" % keys).start()
+        out = subprocess.run([program, "8000", "2100", *([keys] if tls else [])], check=True,
+                             capture_output=True, timeout=120).stdout
+        truth = json.loads(out)
+        sums = (truth["calls"], truth["input"], truth["output"])
+        have = agent.sees(sums)
+        agent.stop()
+        r.case("2,000 calls a second on loopback, " + name, sums, have,
+               "%.0f calls/s" % (truth["calls"] / truth["seconds"]))
+        r.check("no packet dropped", agent.drops() == 0, str(agent.drops()))
 
 
 def test_spool_full(r, base):
