@@ -122,6 +122,25 @@ static void carry_over(struct price_fact *f, const struct price *was)
     }
 }
 
+/*
+ * A context or service tier that a list names in part has the rest from our price of that
+ * tier; else, as LiteLLM does it, from the standard price.
+ */
+static void fill_tiers(const struct import *im, struct price_fact *f)
+{
+    for (unsigned i = 1; i < f->n; i++) {
+        struct price_variant *v = &f->v[i];
+        struct price p;
+        bool known = !v->ppm && ours(im, f, v, &p) && p.above == v->above;
+        for (unsigned k = 0; !v->ppm && k < USAGE_CLASSES; k++) {
+            if (v->has >> k & 1 || !(f->v[0].has >> k & 1))
+                continue;
+            v->pico[k] = known && p.has >> k & 1 ? p.pico[k] : f->v[0].pico[k];
+            v->has |= (uint64_t)1 << k;
+        }
+    }
+}
+
 static void add(struct import *im, const struct price_fact *f, const struct price *was)
 {
     struct price_fact *kept = arena_alloc(&im->arena, sizeof *kept);
@@ -141,6 +160,7 @@ static void add(struct import *im, const struct price_fact *f, const struct pric
     *kept = *f;
     if (was)
         carry_over(kept, was);
+    fill_tiers(im, kept);
     im->add[im->n++] = (struct price_addition){ kept, im->source };
 }
 

@@ -153,6 +153,12 @@ static void write_file(const char *path, const char *text)
     fclose(f);
 }
 
+static void count_finding(void *arg, const struct price_finding *f)
+{
+    (void)f;
+    ++*(unsigned *)arg;
+}
+
 struct place {
     char dir[64], list[96], base[96], local[96];
 };
@@ -235,6 +241,35 @@ static void changes_become_dated_rows(void **state)
     place_remove(&p);
 }
 
+/* What a list leaves out of a context tier is not the price of its input. */
+static void tiers_have_no_gaps(void **state)
+{
+    static const char list[] =
+        "{\"xai/long\":{\"litellm_provider\":\"xai\",\"input_cost_per_token\":2e-06,"
+        "\"output_cost_per_token\":8e-06,\"cache_read_input_token_cost\":2e-07,"
+        "\"input_cost_per_token_above_200k_tokens\":4e-06,"
+        "\"output_cost_per_token_above_200k_tokens\":1.2e-05}}";
+    (void)state;
+    struct place p = place_make(list);
+    struct price_book *b;
+    struct price price;
+    struct buf why = { 0 };
+    unsigned n = 0;
+    struct price_lint_options o = { .today = 20780 };
+    assert_int_equal(import_at(&p, "2026-11-23").added, 1);
+    assert_int_equal(price_book_open(p.base, p.local, &b, &why), ST_OK);
+    assert_int_equal(price_lint(price_book_overrides(b), &o, count_finding, &n), 0);
+    struct price_query q = { .provider = SLICE("xai"),
+                             .model = SLICE("long"),
+                             .day = INT64_C(1796000000),
+                             .context = usage_context(200001) };
+    assert_true(price_find(b, &q, &price));
+    assert_int_equal(price.pico[USAGE_input], 4000000);
+    assert_int_equal(price.pico[USAGE_cache_read], 200000);
+    price_book_free(b);
+    place_remove(&p);
+}
+
 static void rows_are_never_overwritten(void **state)
 {
     (void)state;
@@ -257,12 +292,6 @@ static void rows_are_never_overwritten(void **state)
 }
 
 /* --- lint --------------------------------------------------------------------------- */
-
-static void count_finding(void *arg, const struct price_finding *f)
-{
-    (void)f;
-    ++*(unsigned *)arg;
-}
 
 static void lint_finds(void **state)
 {
@@ -381,6 +410,7 @@ int main(void)
         cmocka_unit_test(shapes_become_facts),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(changes_become_dated_rows),
+        cmocka_unit_test(tiers_have_no_gaps),
         cmocka_unit_test(rows_are_never_overwritten),
         cmocka_unit_test(unpriced_models_are_told),
         cmocka_unit_test(lint_finds),
