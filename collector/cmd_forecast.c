@@ -15,7 +15,11 @@
 #include "collector/projection/paths.h"
 #include "collector/projection/series_csv.h"
 
-enum { LINE_MAX_BYTES = 32 << 20, SERIES_CEILING_BYTES = 512 << 20 };
+enum {
+    LINE_MAX_BYTES = 32 << 20,
+    SERIES_CEILING_BYTES = 512 << 20,
+    SERIES_USUAL_BYTES = 2 << 20,
+};
 
 struct options {
     const char *input, *output;
@@ -148,6 +152,7 @@ static int run_files(const struct options *o)
     }
     r.line.limit = LINE_MAX_BYTES;
     arena_init(&r.arena, SERIES_CEILING_BYTES);
+    arena_reserve(&r.arena, SERIES_USUAL_BYTES);
     fputs("id,step,point,lo80,hi80,lo95,hi95\n", r.out);
     enum status st = every_series(in, &r);
     if (st)

@@ -18,6 +18,7 @@ struct work {
     struct sketch sketch[COMPARE_SIDES][2]; /* duration, ttft */
     uint64_t counted[COMPARE_SIDES];        /* calls with token counts */
     double input[COMPARE_SIDES], output[COMPARE_SIDES];
+    int64_t first_day; /* with a call of either arm; Unix seconds */
 };
 
 /* What an arm leaves open of app and environment is the workload's. */
@@ -106,15 +107,18 @@ static enum status read_arm(struct work *k, enum compare_side side, struct buf *
     q.group = store_bit(STORE_OUTCOME);
     if ((st = query_usage(k->job->store, k->job->prices, &q, k->arena, &rows)))
         return st;
-    for (size_t i = 0; i < rows.rows; i++)
-        if (rows.row[i].time >= k->out->from && rows.row[i].time < k->out->to)
-            add_row(k, side, day, &rows, &rows.row[i]);
+    for (size_t i = 0; i < rows.rows; i++) {
+        int64_t at = rows.row[i].time;
+        if (at < k->out->from || at >= k->out->to)
+            continue;
+        k->first_day = at < k->first_day ? at : k->first_day;
+        add_row(k, side, day, &rows, &rows.row[i]);
+    }
     struct compare_arm *arm = &k->c.arm[side];
     arm->day = day;
     arm->days = days;
     arm->duration = &k->sketch[side][0];
     arm->ttft = &k->sketch[side][1];
-    k->out->calls_day[side] = (double)arm->calls / (double)days;
     if ((st = only_answered(&q, k->arena)))
         return st;
     q.group = 0;
@@ -278,6 +282,10 @@ static enum status run(struct work *k, struct buf *why)
 
     if (!st)
         st = read_arm(k, COMPARE_SPECIALIST, why);
+    /* A test that began last week is not spread over four. */
+    double days = fmax(1, (double)(k->job->now - k->first_day) / DAY_S);
+    for (int s = 0; s < COMPARE_SIDES; s++)
+        k->out->calls_day[s] = (double)k->c.arm[s].calls / days;
     if (!st)
         st = cost_specialist(k, why);
     if (!st)
@@ -309,6 +317,7 @@ enum status compare_run(const struct projection_job *job, const struct workload 
         buf_addf(why, "workload '%s' has no compare:", w->name);
         return ST_NOT_FOUND;
     }
+    k.first_day = out->to;
     k.c.margin = out->margin;
     k.c.rate_margin = out->rate_margin;
     k.c.quality_metric = out->quality_metric;

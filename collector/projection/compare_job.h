@@ -14,7 +14,7 @@
 struct compare_report {
     const char *workload;
     int64_t at, from, to;            /* Unix seconds; days [from, to) */
-    double calls_day[COMPARE_SIDES]; /* mean of the days with a report of anybody */
+    double calls_day[COMPARE_SIDES]; /* mean since the first day with a call of either */
     double canary_day, full_day; /* calls a day behind the two costs of the specialist */
     bool load_measured;          /* the week's load of both arms is; else taken as even */
     double unpriced;             /* share of the API arm's calls without a full price */

@@ -4,14 +4,17 @@
 usage: compare.py BREAKEVEN_COLLECTOR
 """
 import json
+import math
 import os
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from collector import Collector, batch, bearer, header, row, this_hour  # noqa: E402
 
 BINARY = ""
+DAY = 86400
 CONFIG = """
 workloads:
   tickets:
@@ -21,6 +24,12 @@ workloads:
       api: { model: big }
       specialist: { model: small }
       quality_metric: exact
+  rush:
+    app: rush
+    hosted: { gpu: l4, gpu_hourly: 0.5, min_replicas: 1, headroom: 0, latency_target: 5s }
+    compare:
+      api: { model: big }
+      specialist: { model: small }
   plain:
     app: other
 """
@@ -72,7 +81,7 @@ class Compare(unittest.TestCase):
         mean = self.line("exact", "score")
         self.assertEqual((mean["api"]["n"], mean["api"]["value"]), (100, 0.5))
         report = self.c.json("/api/v1/compare", self.read)
-        self.assertEqual([r["workload"] for r in report], ["tickets"])
+        self.assertEqual([r["workload"] for r in report], ["tickets", "rush"])
         self.assertEqual(report[0]["examples"], 100)
 
     def test_refused(self):
@@ -107,8 +116,8 @@ class Compare(unittest.TestCase):
         rate = self.line("error_rate", "share")
         self.assertEqual((rate["api"]["n"], rate["specialist"]["n"]), (400, 40))
         cost = self.line("cost_per_call_full", "USD")
-        # $300 a month of 30 days over 440 calls in 28 days
-        self.assertAlmostEqual(cost["specialist"]["value"], 300 / (30 * 440 / 28), 6)
+        # $300 a month of 30 days at 440 calls a day
+        self.assertAlmostEqual(cost["specialist"]["value"], 300 / (30 * 440), 6)
         self.assertEqual(cost["verdict"], "not yet")  # one day, and no price for "big"
         text = self.c.command("compare").stdout
         self.assertIn("error_rate (share)", text)
@@ -117,6 +126,44 @@ class Compare(unittest.TestCase):
         self.assertEqual(out[0]["workload"], "tickets")
         for words in (("--workload", "nobody"), ("--workload", "plain"), ("x",)):
             self.assertEqual(self.c.command("compare", *words, check=False).returncode, 2)
+
+    def test_the_week_and_the_rate(self):
+        """Three weeks of one busy hour a day: capacity for it, and a rate that was seen."""
+        today = this_hour() // DAY * DAY
+        rows = []
+        for d in range(21, 0, -1):
+            at = today - d * DAY + 9 * 3600
+            rows.append(row(at, 1, 5400, model="big", app="rush", out=5400 * 600))
+            n, seconds = (1200, 9) if d == 3 else (600, 4)  # one day of the canary is slow
+            rows.append(row(at, 1, n, model="small", app="rush", out=n * 600,
+                            dur=duration(seconds, n)))
+        status, body, _ = self.c.post(batch(header(), *rows), self.write)
+        self.assertEqual(status, 200, body)
+        report = self.c.json("/api/v1/compare/rush", self.read)
+        self.assertEqual(report["load"], "measured")
+        cost = {x["name"]: x for x in report["line"]}["cost_per_call_full"]["specialist"]
+        # 600 calls x 600 tokens in an hour are 100 tokens/s within 5 s; at 200/s it was
+        # late, so 100 it is. (6,000 x 20 + 6,600) calls in 21 days and a part of today,
+        # all in 7 of the week's 168 hours.
+        now = (time.time() - today) / DAY
+        calls = (6000 * 20 + 6600) / (21 + now)
+        replicas = math.ceil(calls / 3600 * 600 / 100 - 1e-9)
+        self.assertIn(replicas, (10, 11))  # an even load would need one
+        self.assertAlmostEqual(cost["value"], replicas * 0.5 * 720 / (calls * 30), 4)
+        result = json.loads(self.c.command("project", "--workload", "rush", "--json").stdout)[0]
+        rate = result["scenario"]["output_tokens_per_s"]
+        self.assertEqual((rate["origin"], round(rate["value"], 6)), ("measured", 100))
+        self.assertAlmostEqual(result["throughput"]["missed"], 200, 6)
+        self.assertEqual(result["throughput"]["hours"], 21)
+        decision = json.loads(self.c.command("decide", "--workload", "rush", "--json").stdout)[0]
+        self.assertEqual(decision["test"]["state"], "running")
+        self.assertEqual(decision["test"]["origin"], "measured")
+
+
+def duration(seconds, n):
+    """The wire form of a sketch of n calls that took so long (docs/formats.md)."""
+    bucket = math.ceil(math.log(seconds * 1e6) / math.log(1.02 / 0.98))
+    return f"{int(seconds * 1e6) * n};{bucket}:{n}"
 
 
 if __name__ == "__main__":
