@@ -155,6 +155,13 @@ class Live(agentlib.Agent):
         time.sleep(0.2)
         return self
 
+    def stop(self):
+        code = super().stop()
+        if code or self.said("Sanitizer"):
+            with open(self.log) as f:
+                sys.exit("FAIL the agent ended with %s:\n%s" % (code, f.read()))
+        return code
+
     def status(self):
         with open("/proc/%d/status" % self.process.pid) as f:
             return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
