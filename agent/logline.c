@@ -378,46 +378,6 @@ static int json_record(struct judging *j, struct slice text, const char **why)
     return n;
 }
 
-/*
- * `{"a":…`, `[{…`; but `{PromptTokens:50}`, `{"a" => 5}` and `[2026-11-02 10:00:00] …`
- * are text.
- */
-static bool begins_json(struct slice text)
-{
-    if (text.p[0] != '{' && text.p[0] != '[')
-        return false;
-    struct slice rest = slice_from(text, 1);
-    while (rest.n && (rest.p[0] == ' ' || rest.p[0] == '\t'))
-        rest = slice_from(rest, 1);
-    char next = rest.n ? rest.p[0] : '}';
-    if (text.p[0] == '[')
-        return next == '{' || next == '[' || next == ']' || next == '}';
-    if (next != '"')
-        return next == '}';
-    rest = slice_from(rest, 1);
-    size_t quote = slice_chr(slice_head(rest, 64), '"');
-    if (quote == SIZE_MAX)
-        return true;
-    for (rest = slice_from(rest, quote + 1); rest.n && rest.p[0] == ' ';)
-        rest = slice_from(rest, 1);
-    return !rest.n || rest.p[0] != '=';
-}
-
-/*
- * A line of JSON that was written over several lines, `"completion_tokens": 4,`: what
- * belongs together cannot be told, and a part of it would be a wrong number.
- */
-static bool fragment(struct slice text)
-{
-    size_t at = 1;
-    if (text.p[0] != '"')
-        return false;
-    while (at < text.n && text.p[at] != '"' && text.p[at] > ' ')
-        at++;
-    return at + 1 < text.n && text.p[at] == '"' &&
-           slice_starts(slice_trim(slice_from(text, at + 1)), SLICE(":"));
-}
-
 /* Judge one line of the application. */
 static void judge(struct judging *j, struct slice text, bool squeezed)
 {
@@ -430,11 +390,11 @@ static void judge(struct judging *j, struct slice text, bool squeezed)
         return;
     if (j->line_ns != USAGE_NO_TIME)
         l->last_ns = j->line_ns;
-    if (fragment(text)) {
+    if (logtext_fragment(text)) {
         l->stats.not_json++;
         return;
     }
-    bool json = begins_json(text);
+    bool json = logtext_begins_json(text);
     int n = l->rule ? parse(j, l->format, text, &why)
             : json  ? json_record(j, text, &why)
                     : (int)text_record(j, text, &why);

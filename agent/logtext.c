@@ -3,6 +3,38 @@
 
 #include "common/json.h"
 
+bool logtext_begins_json(struct slice text)
+{
+    if (text.p[0] != '{' && text.p[0] != '[')
+        return false;
+    struct slice rest = slice_from(text, 1);
+    while (rest.n && (rest.p[0] == ' ' || rest.p[0] == '\t'))
+        rest = slice_from(rest, 1);
+    char next = rest.n ? rest.p[0] : '}';
+    if (text.p[0] == '[')
+        return next == '{' || next == '[' || next == ']' || next == '}';
+    if (next != '"')
+        return next == '}';
+    rest = slice_from(rest, 1);
+    size_t quote = slice_chr(slice_head(rest, 64), '"');
+    if (quote == SIZE_MAX)
+        return true;
+    for (rest = slice_from(rest, quote + 1); rest.n && rest.p[0] == ' ';)
+        rest = slice_from(rest, 1);
+    return !rest.n || rest.p[0] != '=';
+}
+
+bool logtext_fragment(struct slice text)
+{
+    size_t at = 1;
+    if (text.p[0] != '"')
+        return false;
+    while (at < text.n && text.p[at] != '"' && text.p[at] > ' ')
+        at++;
+    return at + 1 < text.n && text.p[at] == '"' &&
+           slice_starts(slice_trim(slice_from(text, at + 1)), SLICE(":"));
+}
+
 /* The inside of the quoted string that begins at s.p[0], up to its unescaped quote. */
 static bool quoted(struct slice s, struct slice *inside)
 {

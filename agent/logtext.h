@@ -14,6 +14,18 @@ enum {
 };
 
 /*
+ * Does a line (not empty) begin as JSON: `{"a":…`, `[{…`? Not so `{PromptTokens:50}`,
+ * `{"a" => 5}` and `[2026-11-02 10:00:00] …`, which are text.
+ */
+bool logtext_begins_json(struct slice line);
+
+/*
+ * Is it a line of JSON that was written over several lines, `"completion_tokens": 4,`?
+ * What belongs together cannot be told, and a part of it would be a wrong number.
+ */
+bool logtext_fragment(struct slice line);
+
+/*
  * The next object at or after *at in a line like `… ask={…} reply={"id":…} …`, braces
  * matched, or unescaped from a quoted string into `out` (cleared). *at is left behind it.
  * False: there is none. *json borrows from line or out; *first is where it stands, or
