@@ -63,11 +63,15 @@ static struct conn *of_sealed(struct conn_link *l)
     return (struct conn *)(void *)((char *)l - offsetof(struct conn, sealed));
 }
 
+/* A connection that waits costs this beside its bytes: so their number is bounded too. */
+enum { SEALED_COST = 4096 };
+
 /* What tls holds may have changed. */
 static void settle(struct conn *c)
 {
     struct conn_env *env = c->env;
     size_t held = (size_t)tls_info(c->tls)->held_bytes;
+    held += held ? SEALED_COST : 0;
     if (held && !c->sealed.next) {
         c->held_ns = c->now_ns;
         append(&env->sealed, &c->sealed);

@@ -66,7 +66,8 @@ struct conn_env {
     struct conn_upper upper;
     /*
      * How long, by the packets' time, a connection waits for its secrets, also beyond its
-     * own end; 0: until its end. How many bytes all of them may hold; 0: no limit.
+     * own end; 0: until its end. How many bytes all of them may hold, each with 4 KiB for
+     * itself; 0: no limit.
      */
     int64_t sealed_ns;
     size_t sealed_total;

@@ -230,12 +230,48 @@ static void test_sealed(void **state)
     world_close(&w);
 }
 
+/* However many connections wait: their number is bounded, the oldest give up. */
+static void test_many_sealed(void **state)
+{
+    (void)state;
+    enum { MANY = 200, ROOM = 50 };
+    static const struct tls_case c = { "1.3", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256",
+                                       .rsa = false };
+    struct tls_world w;
+    struct setting s;
+    world_open(&w, &c);
+    world_connect(&w);
+    world_say(&w, STREAM_UP, 5, 'a');
+    world_disconnect(&w);
+    setting_open(&s);
+    s.env.sealed_ns = 1000000;
+    s.env.sealed_total = ROOM * 4096;
+    for (int n = 0; n < MANY; n++) {
+        const struct flow_info flow = { .client.port = 1234, .server.port = 443 };
+        struct stream_sink sink;
+        assert_true(s.events.open(s.events.arg, &flow, &sink));
+        for (size_t i = 0; i < w.parts; i++)
+            sink.data(sink.arg, w.part[i].d, n,
+                      slice_of(w.wire.p + w.part[i].at, w.part[i].n));
+        s.events.end(s.events.arg, &sink, FLOW_CLOSED);
+        assert_true(s.env.stats.sealed < ROOM);
+    }
+    assert_true(s.env.stats.sealed > ROOM / 4);
+    assert_int_equal(s.env.stats.too_much, MANY - s.env.stats.sealed);
+    conn_release(&s.env);
+    assert_int_equal(s.env.stats.dark, MANY);
+    s.events.end(s.events.arg, &s.sink, FLOW_FINISH);
+    setting_release(&s);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clear),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_sealed),
+        cmocka_unit_test(test_many_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
