@@ -18,6 +18,12 @@ const char *compare_verdict_name(enum compare_verdict v)
     return names[v];
 }
 
+const char *compare_target_name(enum compare_target t)
+{
+    static const char *const names[] = { "none", "not yet", "met", "missed" };
+    return names[t];
+}
+
 /* --- intervals ------------------------------------------------------------------------
  */
 
@@ -320,13 +326,28 @@ const struct compare_line *compare_find(const struct compare_result *r, const ch
 
 static void conclude(struct compare_result *r, enum test_state state, const char *reason)
 {
-    r->test = state;
+    r->test = (int)state;
     r->reason = reason;
+}
+
+static enum compare_target judge_target(const struct compare_case *c,
+                                        const struct compare_result *r)
+{
+    if (c->quality_target <= 0 || !c->quality_metric)
+        return COMPARE_TARGET_NONE;
+    const struct compare_line *l = compare_find(r, c->quality_metric, "share");
+    const struct compare_value *own = l ? &l->arm[COMPARE_SPECIALIST] : NULL;
+    if (!own || own->n < COMPARE_LEAST)
+        return COMPARE_TARGET_OPEN;
+    return own->lo >= c->quality_target  ? COMPARE_TARGET_MET
+           : own->hi < c->quality_target ? COMPARE_TARGET_MISSED
+                                         : COMPARE_TARGET_OPEN;
 }
 
 /*
  * Passed: as good or better in quality, by more than chance and from a thousand examples,
- * with no more errors. Failed: worse in either. All else goes on.
+ * with no more errors, and the target of quality reached where there is one. Failed:
+ * worse in either, or below the target. All else goes on.
  */
 static void judge_test(const struct compare_case *c, struct compare_result *r)
 {
@@ -334,6 +355,8 @@ static void judge_test(const struct compare_case *c, struct compare_result *r)
 
     if (r->calls[COMPARE_SPECIALIST] == 0)
         return conclude(r, TEST_NOT_STARTED, "the specialist has had no calls yet");
+    if (r->target == COMPARE_TARGET_MISSED)
+        return conclude(r, TEST_FAILED, "the specialist misses the target of quality");
     if (r->quality == COMPARE_WORSE)
         return conclude(r, TEST_FAILED, "the specialist's quality is worse");
     if (errors == COMPARE_WORSE)
@@ -344,6 +367,8 @@ static void judge_test(const struct compare_case *c, struct compare_result *r)
         return conclude(r, TEST_RUNNING, "no verdict on quality yet");
     if (r->examples < COMPARE_EXAMPLES)
         return conclude(r, TEST_RUNNING, "fewer than 1,000 scored examples yet");
+    if (r->target == COMPARE_TARGET_OPEN)
+        return conclude(r, TEST_RUNNING, "the target of quality is not certain yet");
     if (errors == COMPARE_NOT_YET)
         return conclude(r, TEST_RUNNING, "no verdict on errors yet");
     conclude(r, TEST_PASSED,
@@ -366,5 +391,6 @@ void compare_judge(const struct compare_case *c, struct compare_result *out)
     }
     for (int s = 0; s < COMPARE_SIDES; s++)
         out->calls[s] = c->arm[s].calls;
+    out->target = judge_target(c, out);
     judge_test(c, out);
 }

@@ -57,6 +57,7 @@ struct compare_case {
     double margin;      /* of the API's value; of pass rates, in points */
     double rate_margin; /* of error and abort rates, in points: 0.01 = 1 % of calls */
     const char *quality_metric; /* or NULL */
+    double quality_target;      /* least pass rate of it; 0: none */
 };
 
 /* A value and its 95 % interval. NAN: not known. */
@@ -89,12 +90,24 @@ struct compare_line {
                     */
 };
 
+/* A pass rate against the declared target, by its 95 % interval. */
+enum compare_target {
+    COMPARE_TARGET_NONE,
+    COMPARE_TARGET_OPEN, /* the target lies within the interval, or too few scores */
+    COMPARE_TARGET_MET,
+    COMPARE_TARGET_MISSED,
+};
+
+/* "none", "not yet", "met", "missed". */
+const char *compare_target_name(enum compare_target t);
+
 struct compare_result {
     struct compare_line line[COMPARE_LINES_MAX];
     size_t lines;
     uint64_t examples;      /* specialist's scores of quality_metric, or its calls */
     const char *example_of; /* "scores" or "calls" */
     enum compare_verdict quality; /* verdict of quality_metric; NOT_YET without one */
+    enum compare_target target;   /* of the specialist's pass rate */
     uint64_t calls[COMPARE_SIDES];
     int test;           /* enum test_state by what was measured */
     const char *reason; /* of it, one sentence */

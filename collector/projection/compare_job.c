@@ -308,6 +308,7 @@ enum status compare_run(const struct projection_job *job, const struct workload 
         .at = job->now,
         .margin = w->compare.margin,
         .rate_margin = w->compare.rate_margin,
+        .quality_target = w->compare.quality_target,
         .quality_metric = w->compare.quality_metric && *w->compare.quality_metric
                               ? w->compare.quality_metric
                               : NULL,
@@ -321,6 +322,7 @@ enum status compare_run(const struct projection_job *job, const struct workload 
     k.c.margin = out->margin;
     k.c.rate_margin = out->rate_margin;
     k.c.quality_metric = out->quality_metric;
+    k.c.quality_target = w->compare.quality_target;
     k.c.api_priced = true;
     enum status st = run(&k, why);
     for (int s = 0; s < COMPARE_SIDES; s++)

@@ -20,6 +20,7 @@ struct compare_report {
     double unpriced;             /* share of the API arm's calls without a full price */
     double margin, rate_margin;
     const char *quality_metric; /* or NULL */
+    double quality_target;      /* 0: none */
     struct compare_result result;
 };
 

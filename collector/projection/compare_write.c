@@ -87,6 +87,8 @@ void compare_json(const struct compare_report *r, struct buf *out)
     json_str(&o, slice_str(r->load_measured ? "measured" : "even"));
     put_u64(&o, "api_calls", r->result.calls[COMPARE_API]);
     put_u64(&o, "specialist_calls", r->result.calls[COMPARE_SPECIALIST]);
+    put_num(&o, "quality_target", r->quality_target > 0 ? r->quality_target : NAN);
+    put_str(&o, "quality_target_state", compare_target_name(r->result.target));
     put_u64(&o, "examples", r->result.examples);
     put_u64(&o, "examples_wanted", COMPARE_EXAMPLES);
     put_str(&o, "examples_of", r->result.example_of);
@@ -156,5 +158,8 @@ void compare_text(const struct compare_report *r, struct buf *out)
     if (r->quality_metric)
         buf_addf(out, "; %s: %s", r->quality_metric,
                  compare_verdict_name(r->result.quality));
+    if (r->quality_target > 0)
+        buf_addf(out, ", target of %.4g %%: %s", 100 * r->quality_target,
+                 compare_target_name(r->result.target));
     buf_addc(out, '\n');
 }

@@ -109,7 +109,8 @@ struct compare_declared {
     double rate_margin; /* points of error and abort rates */
     double replicas;    /* of the specialist, for its throughput */
     const char *quality_metric;
-    int64_t days; /* the last so many, today included */
+    double quality_target; /* pass rate the specialist must reach; 0: none */
+    int64_t days;          /* the last so many, today included */
 };
 
 struct workload {

@@ -197,6 +197,22 @@ static void test_cost_length_and_scores(void **state)
     c.arm[1].calls = calls;
     compare_judge(&c, &r); /* no errors on either side of so many: equal */
     assert_int_equal(r.test, TEST_PASSED);
+    /* 940 of 1,000 pass, 95 %: .9236 to .9531 */
+    static const struct {
+        double target;
+        enum compare_target state;
+        enum test_state test;
+    } targets[] = { { 0, COMPARE_TARGET_NONE, TEST_PASSED },
+                    { 0.92, COMPARE_TARGET_MET, TEST_PASSED },
+                    { 0.94, COMPARE_TARGET_OPEN, TEST_RUNNING },
+                    { 0.96, COMPARE_TARGET_MISSED, TEST_FAILED } };
+    for (size_t i = 0; i < COUNT_OF(targets); i++) {
+        c.quality_target = targets[i].target;
+        compare_judge(&c, &r);
+        assert_int_equal(r.target, targets[i].state);
+        assert_int_equal(r.test, targets[i].test);
+    }
+    c.quality_target = 0;
     c.arm[1].failed = 100; /* one in ten fails */
     compare_judge(&c, &r);
     assert_int_equal(r.test, TEST_FAILED);

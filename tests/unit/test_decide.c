@@ -327,8 +327,8 @@ static void declared_and_measured_results(void **state)
 
     f->test = &t;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        f->w.decision.test = rows[i].said;
-        t.test = rows[i].measured;
+        f->w.decision.test = (int)rows[i].said;
+        t.test = (int)rows[i].measured;
         make(f);
         CHECK(f->d.test == (int)rows[i].want &&
                   strcmp(f->d.test_origin, rows[i].origin) == 0,
