@@ -159,7 +159,8 @@ static bool take(struct silence *s, struct slice key, enum json_type t, struct s
         return slice_i64(v, &s->until_ms);
     if (slice_eq(key, SLICE("ack")))
         s->ack = t == JSON_TRUE;
-    return t == JSON_STRING || t == JSON_NUMBER || t == JSON_TRUE || t == JSON_FALSE;
+    return t == JSON_STRING || t == JSON_NUMBER || t == JSON_TRUE || t == JSON_FALSE ||
+           t == JSON_NULL;
 }
 
 static bool read_one(struct json *j, struct silence *s, struct arena *a)

@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import warnings
@@ -293,6 +294,46 @@ class Life(Case):
         self.assertIn(",gpt-4o,5,500,", csv)
         mode = os.stat(os.path.join(self.c.data_dir, "breakeven.db")).st_mode & 0o777
         self.assertEqual(mode, 0o600)
+
+    def test_snapshot(self):
+        """Copies beside a server that writes: whole, read-only, never over another file."""
+        stop, total = threading.Event(), [0]
+
+        def keep_writing():
+            while not stop.is_set():
+                total[0] += 1
+                self.c.post(batch(header(), row(this_hour(), total[0], total[0])), self.write)
+
+        writing = threading.Thread(target=keep_writing)
+        writing.start()
+        try:
+            for i in range(5):
+                path = os.path.join(self.c.dir, f"copy{i}.sqlite")
+                before = total[0]
+                self.c.command("snapshot", path)
+                db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+                self.assertEqual(db.execute("pragma integrity_check").fetchone(), ("ok",))
+                self.assertEqual(db.execute("pragma journal_mode").fetchone(), ("delete",))
+                calls = db.execute("select ifnull(sum(calls), 0) from usage_hour").fetchone()[0]
+                self.assertEqual(calls, db.execute("select ifnull(sum(calls), 0) from usage_day").fetchone()[0])
+                self.assertTrue(max(before - 1, 0) <= calls <= total[0], (before, calls, total))
+                db.close()
+                self.assertEqual(os.stat(path).st_mode & 0o222, 0)
+        finally:
+            stop.set()
+            writing.join()
+        again = self.c.command("snapshot", path, check=False)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("exists; --replace", again.stderr)
+        inode = os.stat(path).st_ino
+        self.c.command("snapshot", path, "--replace")
+        self.assertNotEqual(os.stat(path).st_ino, inode)
+        self.assertEqual(self.c.command("snapshot", "/nowhere/x", check=False).returncode, 1)
+        self.assertEqual([f for f in os.listdir(self.c.dir) if f.endswith(".new")], [])
+        self.c.stop()
+        self.c.command("snapshot", path, "--replace")  # without a server too
+        self.c.start()
+        self.assertEqual(self.calls(), total[0])
 
     def test_second_collector(self):
         r = self.c.command("serve", check=False)
