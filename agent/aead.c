@@ -7,11 +7,11 @@
 #include <openssl/hmac.h>
 #include <stdlib.h>
 
-/* struct aead is libcrypto's context itself: an incomplete type of ours over it. */
-static EVP_CIPHER_CTX *context(struct aead *a)
-{
-    return (EVP_CIPHER_CTX *)(void *)a;
-}
+struct aead {
+    EVP_CIPHER_CTX *context;
+    size_t tag;
+    bool ccm;
+};
 
 static const EVP_CIPHER *cipher_of(enum aead_kind kind)
 {
@@ -20,6 +20,12 @@ static const EVP_CIPHER *cipher_of(enum aead_kind kind)
         return EVP_aes_128_gcm();
     case AEAD_AES_256_GCM:
         return EVP_aes_256_gcm();
+    case AEAD_AES_128_CCM:
+    case AEAD_AES_128_CCM_8:
+        return EVP_aes_128_ccm();
+    case AEAD_AES_256_CCM:
+    case AEAD_AES_256_CCM_8:
+        return EVP_aes_256_ccm();
     case AEAD_CHACHA20_POLY1305:
         break;
     }
@@ -33,7 +39,15 @@ static const EVP_MD *digest_of(enum aead_hash hash)
 
 size_t aead_key_bytes(enum aead_kind kind)
 {
-    return kind == AEAD_AES_128_GCM ? 16 : 32;
+    return kind == AEAD_AES_128_GCM || kind == AEAD_AES_128_CCM ||
+                   kind == AEAD_AES_128_CCM_8
+               ? 16
+               : 32;
+}
+
+size_t aead_tag_bytes(enum aead_kind kind)
+{
+    return kind == AEAD_AES_128_CCM_8 || kind == AEAD_AES_256_CCM_8 ? 8 : 16;
 }
 
 size_t aead_hash_bytes(enum aead_hash hash)
@@ -41,19 +55,38 @@ size_t aead_hash_bytes(enum aead_hash hash)
     return hash == AEAD_SHA256 ? 32 : 48;
 }
 
+/* CCM wants the sizes of nonce and tag before its key. */
+static bool set_key(struct aead *a, enum aead_kind kind, const unsigned char *key)
+{
+    EVP_CIPHER_CTX *c = a->context;
+    if (EVP_DecryptInit_ex(c, cipher_of(kind), NULL, NULL, NULL) != 1)
+        return false;
+    a->tag = aead_tag_bytes(kind);
+    a->ccm = EVP_CIPHER_CTX_get_mode(c) == EVP_CIPH_CCM_MODE;
+    if (a->ccm &&
+        (EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, AEAD_NONCE_BYTES, NULL) != 1 ||
+         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)a->tag, NULL) != 1))
+        return false;
+    return EVP_DecryptInit_ex(c, NULL, NULL, key, NULL) == 1;
+}
+
 struct aead *aead_new(enum aead_kind kind, const unsigned char *key)
 {
-    EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    if (c && EVP_DecryptInit_ex(c, cipher_of(kind), NULL, key, NULL) != 1) {
-        EVP_CIPHER_CTX_free(c);
-        c = NULL;
-    }
-    return (struct aead *)(void *)c;
+    struct aead *a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    a->context = EVP_CIPHER_CTX_new();
+    if (a->context && set_key(a, kind, key))
+        return a;
+    aead_free(a);
+    return NULL;
 }
 
 void aead_free(struct aead *a)
 {
-    EVP_CIPHER_CTX_free(context(a));
+    if (a)
+        EVP_CIPHER_CTX_free(a->context);
+    free(a);
 }
 
 static const unsigned char *bytes_of(struct slice s)
@@ -64,18 +97,21 @@ static const unsigned char *bytes_of(struct slice s)
 bool aead_open(struct aead *a, const unsigned char nonce[AEAD_NONCE_BYTES],
                struct slice aad, struct slice sealed, unsigned char *out)
 {
-    if (sealed.n < AEAD_TAG_BYTES || sealed.n > INT_MAX || aad.n > INT_MAX)
+    EVP_CIPHER_CTX *c = a->context;
+    if (sealed.n < a->tag || sealed.n > INT_MAX || aad.n > INT_MAX)
         return false;
-    EVP_CIPHER_CTX *c = context(a);
-    size_t n = sealed.n - AEAD_TAG_BYTES;
-    unsigned char tag[AEAD_TAG_BYTES]; /* the library takes no const */
-    memcpy(tag, sealed.p + n, sizeof tag);
+    size_t n = sealed.n - a->tag;
+    unsigned char tag[AEAD_TAG_MOST_BYTES]; /* the library takes no const */
     int done;
+    memcpy(tag, sealed.p + n, a->tag);
+    /* CCM wants to know all lengths before, and tells with the text whether it is true.
+     */
     bool ok = EVP_DecryptInit_ex(c, NULL, NULL, NULL, nonce) == 1 &&
-              EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
+              EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)a->tag, tag) == 1 &&
+              (!a->ccm || EVP_DecryptUpdate(c, NULL, &done, NULL, (int)n) == 1) &&
               EVP_DecryptUpdate(c, NULL, &done, bytes_of(aad), (int)aad.n) == 1 &&
               EVP_DecryptUpdate(c, out, &done, bytes_of(sealed), (int)n) == 1 &&
-              EVP_DecryptFinal_ex(c, out + n, &done) == 1;
+              (a->ccm || EVP_DecryptFinal_ex(c, out + n, &done) == 1);
     if (!ok)
         explicit_bzero(out, n);
     return ok;

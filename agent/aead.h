@@ -13,6 +13,10 @@ enum aead_kind {
     AEAD_AES_128_GCM,
     AEAD_AES_256_GCM,
     AEAD_CHACHA20_POLY1305,
+    AEAD_AES_128_CCM,
+    AEAD_AES_256_CCM,
+    AEAD_AES_128_CCM_8, /* a tag of 8 bytes */
+    AEAD_AES_256_CCM_8,
 };
 
 enum aead_hash {
@@ -22,7 +26,7 @@ enum aead_hash {
 
 enum {
     AEAD_NONCE_BYTES = 12,
-    AEAD_TAG_BYTES = 16,
+    AEAD_TAG_MOST_BYTES = 16,
     AEAD_KEY_MOST_BYTES = 32,
     AEAD_HASH_MOST_BYTES = 48,
 };
@@ -30,6 +34,7 @@ enum {
 struct aead;
 
 size_t aead_key_bytes(enum aead_kind kind);
+size_t aead_tag_bytes(enum aead_kind kind);
 size_t aead_hash_bytes(enum aead_hash hash);
 
 /* Keyed with aead_key_bytes(kind) bytes. NULL: no memory, or the library refuses. */
@@ -37,9 +42,8 @@ struct aead *aead_new(enum aead_kind kind, const unsigned char *key);
 void aead_free(struct aead *a); /* zeroes the key; NULL is fine */
 
 /*
- * Open `sealed` (ciphertext, then the tag of 16 bytes) into `out` (room for sealed.n -
- * 16; may not overlap). False: the tag is wrong or the input too short, and `out` is
- * zeroed.
+ * Open `sealed` (ciphertext, then the tag) into `out` (room for sealed.n without the tag;
+ * may not overlap). False: the tag is wrong or the input too short, and `out` is zeroed.
  */
 bool aead_open(struct aead *a, const unsigned char nonce[AEAD_NONCE_BYTES],
                struct slice aad, struct slice sealed, unsigned char *out);

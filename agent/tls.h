@@ -1,7 +1,7 @@
 /*
  * Passive TLS: a sink for the ciphertext of one captured connection that feeds another
- * sink with its plaintext, given its secrets (secrets.h). TLS 1.3 with AES-GCM and
- * CHACHA20-POLY1305; TLS 1.2 with the same and (EC)DHE or RSA. It never emits a byte
+ * sink with its plaintext, given its secrets (secrets.h). TLS 1.3 with AES-GCM, AES-CCM
+ * and CHACHA20-POLY1305; TLS 1.2 with the same and (EC)DHE or RSA. It never emits a byte
  * whose tag it has not checked, and never holds plaintext longer than the call to the
  * inner sink.
  *
@@ -10,7 +10,7 @@
  * counted. A direction that becomes dark tells the inner sink so with one gap of unknown
  * length.
  *
- * Refused, hence dark: TLS 1.1 and older, CBC and CCM suites, renegotiation (dark from
+ * Refused, hence dark: TLS 1.1 and older, CBC suites, renegotiation (dark from
  * there), early data (skipped; what follows is read). Fed by reassembly.
  */
 #ifndef BREAKEVEN_TLS_H

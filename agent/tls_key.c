@@ -7,6 +7,8 @@ static const struct tls_suite suites[] = {
     { 0x1301, 0x0304, AEAD_AES_128_GCM, AEAD_SHA256 },
     { 0x1302, 0x0304, AEAD_AES_256_GCM, AEAD_SHA384 },
     { 0x1303, 0x0304, AEAD_CHACHA20_POLY1305, AEAD_SHA256 },
+    { 0x1304, 0x0304, AEAD_AES_128_CCM, AEAD_SHA256 },
+    { 0x1305, 0x0304, AEAD_AES_128_CCM_8, AEAD_SHA256 },
     { 0xc02b, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* ECDHE-ECDSA */
     { 0xc02c, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
     { 0xc02f, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* ECDHE-RSA */
@@ -18,6 +20,18 @@ static const struct tls_suite suites[] = {
     { 0x009d, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
     { 0x009e, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* DHE-RSA */
     { 0x009f, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
+    { 0xc09c, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256 }, /* RSA (RFC 6655) */
+    { 0xc09d, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256 },
+    { 0xc0a0, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256 },
+    { 0xc0a1, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256 },
+    { 0xc09e, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256 }, /* DHE-RSA */
+    { 0xc09f, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256 },
+    { 0xc0a2, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256 },
+    { 0xc0a3, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256 },
+    { 0xc0ac, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256 }, /* ECDHE-ECDSA (RFC 7251) */
+    { 0xc0ad, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256 },
+    { 0xc0ae, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256 },
+    { 0xc0af, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256 },
 };
 
 const struct tls_suite *tls_suite_find(uint16_t version, uint16_t id)
@@ -127,6 +141,7 @@ bool tls_key_open(struct tls_key *k, uint64_t seq, const unsigned char *head,
     assert(k->suite && body.n <= TLS_RECORD_MOST);
     unsigned char nonce[AEAD_NONCE_BYTES], aad[8 + TLS_RECORD_HEAD];
     struct slice add = slice_of(head, TLS_RECORD_HEAD);
+    size_t tag = aead_tag_bytes(k->suite->aead);
     nonce_of(k, seq, nonce);
     if (k->suite->version == 0x0303) {
         if (k->suite->aead != AEAD_CHACHA20_POLY1305) {
@@ -136,9 +151,9 @@ bool tls_key_open(struct tls_key *k, uint64_t seq, const unsigned char *head,
             memcpy(nonce + 4, body.p, 8); /* sent with the record (RFC 5288, 3) */
             body = slice_from(body, 8);
         }
-        if (body.n < AEAD_TAG_BYTES)
+        if (body.n < tag)
             return false;
-        size_t plain = body.n - AEAD_TAG_BYTES;
+        size_t plain = body.n - tag;
         put64(aad, seq);
         memcpy(aad + 8, head, 3);
         aad[11] = (unsigned char)(plain >> 8);
@@ -147,6 +162,6 @@ bool tls_key_open(struct tls_key *k, uint64_t seq, const unsigned char *head,
     }
     if (!aead_open(k->aead, nonce, add, body, out))
         return false;
-    *n = body.n - AEAD_TAG_BYTES;
+    *n = body.n - tag;
     return true;
 }

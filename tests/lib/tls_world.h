@@ -17,6 +17,7 @@ struct tls_case {
     int version;
     const char *suite;
     bool rsa, retry, resume, key_update, padding, early, renegotiate;
+    uint64_t without; /* SSL_OP_NO_… */
 };
 
 struct tls_world {
@@ -82,6 +83,8 @@ static inline void world_context(struct tls_world *w, SSL_CTX *ctx)
         assert_int_equal(SSL_CTX_set_ciphersuites(ctx, c->suite), 1);
     else
         assert_int_equal(SSL_CTX_set_cipher_list(ctx, c->suite), 1);
+    SSL_CTX_set_security_level(ctx, 0); /* tags of 8 bytes */
+    SSL_CTX_set_options(ctx, c->without);
     if (c->padding)
         SSL_CTX_set_block_padding(ctx, 512);
 }

@@ -32,6 +32,18 @@ static const struct tls_case cases[] = {
     { "1.2 resumed", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", .resume = true },
     { "1.2 renegotiated", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256",
       .renegotiate = true },
+    { "1.3 ccm", TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", .key_update = true },
+    { "1.3 ccm 8", TLS1_3_VERSION, "TLS_AES_128_CCM_8_SHA256", .rsa = false },
+    { "1.2 ecdhe-ecdsa aes128 ccm", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM",
+      .rsa = false },
+    { "1.2 ecdhe-ecdsa aes256 ccm 8", TLS1_2_VERSION, "ECDHE-ECDSA-AES256-CCM8",
+      .rsa = false },
+    { "1.2 rsa aes256 ccm", TLS1_2_VERSION, "AES256-CCM", .rsa = true },
+    { "1.2 rsa aes128 ccm 8", TLS1_2_VERSION, "AES128-CCM8", .rsa = true },
+    { "1.2 resumed by id", TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", .rsa = true,
+      .resume = true, .without = SSL_OP_NO_TICKET },
+    { "1.2 without extended master secret", TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256",
+      .rsa = true, .without = SSL_OP_NO_EXTENDED_MASTER_SECRET },
 };
 
 enum { AES_1_3 = 0, AES_1_2 = 8 };
