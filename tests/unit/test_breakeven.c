@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "collector/projection/breakeven.h"
+#include "collector/projection/stats.h"
 
 #include <math.h>
 
@@ -220,6 +221,52 @@ static void saving_of_twelve_months(void **state)
     arena_release(&f.a);
 }
 
+/* The bands of a month are those of every path's own costs, sorted. */
+static void bands_are_of_the_paths(void **state)
+{
+    (void)state;
+    struct future f;
+    double week[60], api[100], hosted[100];
+    struct scenario s = { .gpu = "g",
+                          .gpu_hour = { 0.2, INPUT_DECLARED },
+                          .gpus_per_replica = { 1, INPUT_DECLARED },
+                          .output_tokens_per_s = { 1, INPUT_DECLARED },
+                          .monthly_fixed = { 20, INPUT_DECLARED },
+                          .coverage = { 0.7, INPUT_DECLARED },
+                          .escalation = { 0.1, INPUT_DECLARED } };
+
+    for (int i = 0; i < 60; i++)
+        week[i] = 70 + i;
+    make_future(&f, week, 13);
+    for (int i = 0; i < 60; i++)
+        f.zero[i] = 0.1 * sqrt(i + 1); /* sigma */
+    assert_int_equal(paths_draw(&f.o.f, 100, 3, &f.a, &f.p), ST_OK);
+    f.load.output_per_call = 50; /* 1,000 calls a day x .7 x 50 s: half a replica */
+    compute(&f, &s, 13);
+    for (int m = 1; m < 13; m++) {
+        const struct breakeven_month *k = &f.month[m];
+        for (int p = 0; p < 100; p++) {
+            double usd = outlook_volume(&f.o, paths_row(&f.p, p), k->from, k->to);
+            double replicas = hosted_replicas(&s, &f.load, usd * 100 / k->days);
+            api[p] = usd;
+            hosted[p] = replicas * 0.2 * 24 * k->days + 20 + usd * (0.3 + 0.07);
+        }
+        stats_sort(api, 100);
+        stats_sort(hosted, 100);
+        const struct projection_month *r = &f.r.month[m];
+        assert_true(fabs(r->api.lo95 - stats_quantile_sorted(api, 100, 0.025)) < 1e-6);
+        assert_true(fabs(r->api.hi80 - stats_quantile_sorted(api, 100, 0.9)) < 1e-6);
+        assert_true(fabs(r->hosted.lo80 - stats_quantile_sorted(hosted, 100, 0.1)) <
+                    1e-6);
+        assert_true(fabs(r->hosted.median - stats_quantile_sorted(hosted, 100, 0.5)) <
+                    1e-6);
+        assert_true(fabs(r->hosted.hi95 - stats_quantile_sorted(hosted, 100, 0.975)) <
+                    1e-6);
+    }
+    assert_true(f.r.month[12].hosted.hi95 > f.r.month[12].hosted.lo95 + 20);
+    arena_release(&f.a);
+}
+
 static void no_volume_no_saving(void **state)
 {
     (void)state;
@@ -243,6 +290,7 @@ int main(void)
         cmocka_unit_test(costs_by_month),
         cmocka_unit_test(crossing_and_payback),
         cmocka_unit_test(saving_of_twelve_months),
+        cmocka_unit_test(bands_are_of_the_paths),
         cmocka_unit_test(no_volume_no_saving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
