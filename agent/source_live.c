@@ -2,11 +2,9 @@
 #include "agent/source_live.h"
 
 #include "agent/attribute.h"
-#include "agent/keylog_follow.h"
 #include "agent/live.h"
+#include "agent/live_report.h"
 #include "agent/process.h"
-#include "agent/traffic.h"
-#include "common/json.h"
 
 #include <stdlib.h>
 
@@ -21,11 +19,6 @@ enum {
     RETRY_MS = 500,   /* first try to attach again; doubled to RETRY_MOST_MS */
     RETRY_MOST_MS = 5000,
     PROVIDERS = 8, /* whose rate limit is shown */
-};
-
-struct rate_limit {
-    char provider[24];        /* as a key of health: a-z, 0-9, _ */
-    int64_t requests, tokens; /* left, as said last; -1: never said */
 };
 
 struct live_source {
@@ -45,7 +38,7 @@ struct live_source {
     bool rescan, silent, over;
     uint64_t packets_before; /* of this step */
     uint64_t silences, losses, calls, retries, dark_rows, kernel_told;
-    struct rate_limit limit[PROVIDERS];
+    struct live_limit limit[PROVIDERS];
     size_t limits;
 };
 
@@ -84,7 +77,7 @@ static void on_label(void *arg, const struct flow_info *flow, struct slice targe
     attribute(s->c, &facts, notes);
 }
 
-static struct rate_limit *limit_of(struct live_source *s, struct slice provider)
+static struct live_limit *limit_of(struct live_source *s, struct slice provider)
 {
     char key[sizeof s->limit[0].provider] = "";
     for (size_t i = 0; i < provider.n && i < sizeof key - 1; i++) {
@@ -97,7 +90,7 @@ static struct rate_limit *limit_of(struct live_source *s, struct slice provider)
             return &s->limit[i];
     if (s->limits == PROVIDERS || !*key)
         return NULL;
-    struct rate_limit *l = &s->limit[s->limits++];
+    struct live_limit *l = &s->limit[s->limits++];
     memcpy(l->provider, key, sizeof key);
     l->requests = l->tokens = -1;
     return l;
@@ -109,7 +102,7 @@ static void take_notes(struct live_source *s, const struct usage *u,
     s->retries += n->retry > 0;
     if (n->left_requests < 0 && n->left_tokens < 0)
         return;
-    struct rate_limit *l = limit_of(s, u->provider);
+    struct live_limit *l = limit_of(s, u->provider);
     if (l && n->left_requests >= 0)
         l->requests = n->left_requests;
     if (l && n->left_tokens >= 0)
@@ -388,12 +381,6 @@ static void nothing(struct source *s)
 /* --- health ---------------------------------------------------------------------------
  */
 
-static void put(struct json_out *o, const char *key, uint64_t v)
-{
-    json_key(o, key);
-    json_u64(o, v);
-}
-
 static void live_health(const struct source *base, struct source_health *sum)
 {
     const struct live_source *s = of(base);
@@ -402,121 +389,28 @@ static void live_health(const struct source *base, struct source_health *sum)
     sum->records += s->calls;
 }
 
-static void put_capture(struct live_source *s, struct json_out *o)
-{
-    const struct traffic *t = s->traffic;
-    const struct capture_stats *cs = capture_stats(t->capture);
-    const struct flow_stats *fs = flow_table_stats(capture_flows(t->capture));
-    const struct reassembly_stats *rs = flow_table_reassembly(capture_flows(t->capture));
-    json_key(o, "capture");
-    json_open(o, '{');
-    put(o, "attached", s->retry_ms == 0);
-    put(o, "silent", s->silent);
-    put(o, "silences", s->silences);
-    put(o, "interface_losses", s->losses);
-    put(o, "packets", cs->packets);
-    put(o, "connections", fs->flows);
-    put(o, "connections_open", flow_table_count(capture_flows(t->capture)));
-    put(o, "tls", t->conn.stats.tls);
-    put(o, "exchanges", t->http.count[HTTP_exchanges]);
-    put(o, "calls", s->calls);
-    put(o, "retries", s->retries);
-    put(o, "aborted", t->http.count[HTTP_aborted]);
-    put(o, "gaps", rs->gaps);
-    put(o, "sealed", t->conn.stats.sealed);
-    if (s->keylogs) {
-        struct keylog_follow_stats k = keylog_follow_stats(s->keylogs);
-        put(o, "keylogs", k.files);
-        put(o, "keylogs_unreadable", k.unreadable);
-        put(o, "keylogs_open_to_all", k.open_to_all);
-        put(o, "keylog_lines_bad", k.bad_lines);
-        put(o, "secrets", k.secrets);
-    }
-    json_close(o, '}');
-}
-
-/* By provider, as far as the host is one; everything else is one. */
-static void put_dark(struct live_source *s, struct json_out *o)
-{
-    const struct dark_hosts *d = &s->traffic->dark;
-    uint64_t connections = d->other.connections, up = d->other.up, down = d->other.down;
-    uint64_t calls = d->other.calls, known = 0, known_calls = 0;
-    for (size_t i = 0; i < d->n; i++) {
-        const struct dark_host *h = &d->at[i];
-        connections += h->connections;
-        up += h->up;
-        down += h->down;
-        calls += h->calls;
-        known += h->provider ? h->connections : 0;
-        known_calls += h->provider ? h->calls : 0;
-    }
-    json_key(o, "dark");
-    json_open(o, '{');
-    put(o, "connections", connections);
-    put(o, "bytes_up", up);
-    put(o, "bytes_down", down);
-    put(o, "bursts", calls);
-    put(o, "llm_connections", known);
-    put(o, "llm_calls_estimate", known_calls);
-    put(o, "hosts", d->n);
-    json_close(o, '}');
-}
-
-static void put_limits(struct live_source *s, struct json_out *o)
-{
-    char key[64];
-    json_key(o, "rate_limit");
-    json_open(o, '{');
-    for (size_t i = 0; i < s->limits; i++) {
-        const struct rate_limit *l = &s->limit[i];
-        for (int tokens = 0; tokens < 2; tokens++) {
-            int64_t left = tokens ? l->tokens : l->requests;
-            struct buf name = { 0 };
-            buf_addf(&name, "%s_%s", l->provider, tokens ? "tokens" : "requests");
-            memcpy(key, buf_cstr(&name), name.n + 1);
-            buf_release(&name);
-            if (left >= 0)
-                put(o, key, (uint64_t)left);
-        }
-    }
-    json_close(o, '}');
-}
-
 static void live_more_health(struct source *base, struct json_out *o)
 {
-    struct live_source *s = of(base);
-    if (!s->traffic)
-        return;
-    put_capture(s, o);
-    put_dark(s, o);
-    put_limits(s, o);
+    const struct live_source *s = of(base);
+    const struct live_report r = { .traffic = s->traffic,
+                                   .keylogs = s->keylogs,
+                                   .attached = s->retry_ms == 0,
+                                   .silent = s->silent,
+                                   .silences = s->silences,
+                                   .losses = s->losses,
+                                   .calls = s->calls,
+                                   .retries = s->retries,
+                                   .limit = s->limit,
+                                   .limits = s->limits };
+    if (s->traffic)
+        live_report_health(&r, o);
 }
 
 static void live_more_drops(struct source *base, struct json_out *o)
 {
-    struct live_source *s = of(base);
-    if (!s->traffic)
-        return;
-    const struct traffic *t = s->traffic;
-    const struct capture_stats *cs = capture_stats(t->capture);
-    const struct flow_stats *fs = flow_table_stats(capture_flows(t->capture));
-    const struct reassembly_stats *rs = flow_table_reassembly(capture_flows(t->capture));
-    const uint64_t *http = t->http.count;
-    put(o, "capture_kernel", live_stats(s->live)->dropped); /* packets */
-    put(o, "capture_malformed", cs->kinds[PACKET_BAD]);
-    put(o, "capture_cut", cs->kinds[PACKET_CUT] + cs->cut);
-    put(o, "capture_fragments", capture_fragments(t->capture)->dropped);
-    put(o, "capture_segments", rs->refused);
-    put(o, "capture_gap_bytes", rs->gap_bytes);
-    put(o, "capture_evicted", fs->ended[FLOW_EVICTED]); /* connections */
-    put(o, "capture_no_memory", cs->unstored + fs->unwanted + t->conn.stats.refused);
-    put(o, "capture_sealed", t->conn.stats.too_much + t->conn.stats.too_late);
-    put(o, "capture_dark", t->conn.stats.dark);
-    put(o, "capture_spoiled", http[HTTP_spoiled]); /* exchanges */
-    put(o, "capture_unmatched", http[HTTP_unmatched]);
-    put(o, "capture_over_limit", http[HTTP_over_limit]);
-    put(o, "capture_coding", http[HTTP_bad_coding] + http[HTTP_bomb]);
-    put(o, "capture_not_http", http[HTTP_not_http]);
+    const struct live_source *s = of(base);
+    if (s->traffic)
+        live_report_drops(s->traffic, live_stats(s->live)->dropped, o);
 }
 
 /* What the ring holds, then what is known of the calls under way. */
