@@ -24,7 +24,7 @@ function known(a) {
   return a.phase === 'firing' ? 'no' : '–';
 }
 
-const since = (t) => (t ? el('span', { title: asMinute(t) }, ago((Date.now() - new Date(t)) / 1000)) : '–');
+const since = (t) => (t ? el('span.still', { title: asMinute(t) }, ago((Date.now() - new Date(t)) / 1000)) : '–');
 
 const columns = [
   { title: 'Rule', cell: (a) => capital(words(a.rule)) },

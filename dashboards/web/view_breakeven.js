@@ -90,7 +90,7 @@ function chart(r, past) {
   const points = [];
   if (r.crossing.q50) points.push({ at: monthIndex(months, r.crossing.q50), row: 0, colour: colour(2), text: `Crossing ${asMonth(r.crossing.q50)} · ${chance(likely(r, 'crossing'))}` });
   if (r.payback.q50) points.push({ at: monthIndex(months, r.payback.q50), row: 1, colour: colour(3), dash: [5, 3], text: `Payback ${asDay(r.payback.q50)} · ${chance(likely(r, 'payback'))}` });
-  const invisible = { pointRadius: 0, borderWidth: 0, pointHitRadius: 0, band: true };
+  const invisible = { order: 1, pointRadius: 0, borderWidth: 0, pointHitRadius: 0, band: true };
   const bands = (key, c, group) => [
     { ...invisible, group, data: serie((m) => m[key].hi95), fill: false },
     { ...invisible, group, data: serie((m) => m[key].lo95), fill: '-1', backgroundColor: rgba(c, 0.11) },
