@@ -98,7 +98,7 @@ export function figure(o) {
   let chart = null;
   const key = o.key || o.title;
   const picture = el('div');
-  const behind = el('div', null, scroll(`${o.title}, as a table`, table(o.title, o.columns, o.rows, { foot: o.foot, rowClass: o.rowClass })));
+  const behind = el('div'); // its table is made when it is first looked at
   if (o.config) {
     const canvas = el('canvas', { role: 'img', 'aria-label': `${o.title}. ${o.summary}` });
     picture.append(el(`div.plot${o.size ? `.${o.size}` : ''}`, null, canvas));
@@ -112,6 +112,7 @@ export function figure(o) {
     toggle.setAttribute('aria-pressed', String(yes));
     toggle.textContent = yes ? 'Chart' : 'Table';
     toggle.setAttribute('aria-label', `${yes ? 'Chart' : 'Table'}: ${o.title}`);
+    if (yes && !behind.firstChild) behind.append(scroll(`${o.title}, as a table`, table(o.title, o.columns, o.rows, { foot: o.foot, rowClass: o.rowClass })));
     picture.hidden = yes;
     behind.hidden = !yes;
     if (yes) asTable.add(key); else asTable.delete(key);

@@ -37,15 +37,16 @@ export async function load({ q, signal }) {
   const filtered = filterParams(q);
   const window = [['from', c.from], ['to', c.to], ...filtered];
   const week = new Date(new Date(c.to) - 27 * dayMs).toISOString().slice(0, 10);
-  const [main, quality, unpriced, profile, status, ...values] = await Promise.all([
+  // What the first answer holds is not asked for again.
+  const total = (by, more) => (by === c.by ? null : ask('usage/breakdown', [['by', by], ['grain', 'total'], ...more, ...window], signal));
+  const [main, apps, models, profile, status, ...values] = await Promise.all([
     ask('usage/breakdown', [['by', c.by], ['order', c.metric], ['grain', c.grain], ...window], signal),
-    ask('usage/breakdown', [['by', 'app'], ['grain', 'total'], ...window], signal),
-    ask('usage/breakdown', [['by', 'model'], ['order', 'calls'], ['grain', 'total'], ...window], signal),
+    total('app', []), total('model', [['order', 'calls']]),
     ask('usage/profile', [['from', c.from > week ? c.from : week], ['to', c.to], ...filtered], signal),
     ask('status', null, signal),
     ...filters.map(([name]) => ask(`dimensions/${name}`, null, signal)),
   ]);
-  return { c, main, quality, unpriced, profile, status, values, q: q.toString() };
+  return { c, main, apps: apps || main, models: models || main, profile, status, values, q: q.toString() };
 }
 
 function controls(data, q, set) {
@@ -162,8 +163,8 @@ function quality(data) {
 }
 
 function gaps(data) {
-  const un = data.unpriced.row.filter((r) => !r.priced);
-  const lost = data.quality.row.find((r) => r.name === '');
+  const un = data.models.row.filter((r) => !r.priced);
+  const lost = data.apps.row.find((r) => r.name === '');
   const rows = [
     ...un.slice(0, 8).map((r) => ({ what: named(r.name, 'unknown model'), text: r.name, kind: r.cost_usd === null ? 'unpriced' : 'partly unpriced', r,
       todo: 'add its price to price_overrides' })),

@@ -41,7 +41,8 @@ def projected(c, n):
 def demo(agent, collector, demo_logs):
     """What run.sh without arguments shows: made-up logs, read by the agent."""
     with open(os.path.join(ROOT, "demo", "workloads.yaml")) as f:
-        c = Collector(collector, f.read() + "alerts: { evaluate: 200ms }\n")
+        c = Collector(collector, f.read() + "alerts: { evaluate: 200ms, "
+                      "breakeven_forecast: { probability: 0.5 } }\n")
     try:
         logs = os.path.join(c.dir, "logs")
         subprocess.run([demo_logs, "--out", logs], check=True)
@@ -60,6 +61,7 @@ def demo(agent, collector, demo_logs):
         subprocess.run([agent, "run", "--config", os.path.join(c.dir, "agent.yaml"), "--once"],
                        check=True, stderr=subprocess.DEVNULL)
         projected(c, 3)
+        wait_for(lambda: c.json("/api/v1/alerts?phase=firing"))
         return c
     except BaseException:
         c.close()
