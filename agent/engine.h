@@ -88,7 +88,7 @@ bool judge_is_batch(const char *surface);
  */
 void judge_batch_line(const char *surface, struct usage *u);
 
-/* Billed by something else than tokens, so that tokens cannot be estimated. */
+/* Is it billed by tokens, so that they can be estimated where a reply has none? */
 bool judge_by_tokens(const char *surface);
 
 /* Has the reply the usage that a row of provider.def with if_shaped asks for? */

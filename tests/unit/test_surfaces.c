@@ -9,7 +9,7 @@
 
 enum {
     HEADERS = 8,
-    CUTS = 150 /* of a reply: the traps of streams are cut at every byte
+    CUTS = 60 /* of a reply: the traps of streams are cut at every byte
                     in test_exchange */
 };
 
