@@ -113,8 +113,14 @@ static void format_value(const struct compare_value *v, const char *unit, char *
         snprintf(out, n, "%.4g%s", v->v * by, sign);
     else if (v->lo == v->hi)
         snprintf(out, n, "%.4g%s", v->v * by, sign);
-    else
-        snprintf(out, n, "%.4g%s [%.3g, %.3g]", v->v * by, sign, v->lo * by, v->hi * by);
+    else {
+        char lo[24] = "?", hi[24] = "?"; /* beyond the sample */
+        if (!isnan(v->lo))
+            snprintf(lo, sizeof lo, "%.3g", v->lo * by);
+        if (!isnan(v->hi))
+            snprintf(hi, sizeof hi, "%.3g", v->hi * by);
+        snprintf(out, n, "%.4g%s [%s, %s]", v->v * by, sign, lo, hi);
+    }
 }
 
 static void text_line(const struct compare_line *l, struct buf *out)
