@@ -137,14 +137,18 @@ struct dedup *dedup_new(size_t max)
     return d;
 }
 
-void dedup_free(struct dedup *d)
+static void release(struct dedup *d)
 {
-    if (!d)
-        return;
     free(d->ring);
     free(d->dirty);
     free(d->tags);
     free(d->position);
+}
+
+void dedup_free(struct dedup *d)
+{
+    if (d)
+        release(d);
     free(d);
 }
 
@@ -371,11 +375,26 @@ enum status dedup_load(struct dedup *d, const struct dedup_entry *e)
     if (e->seen & ~(SEEN_FIELDS | SEEN_DEFERRED | SEEN_ERROR))
         return ST_BAD;
     struct dedup_entry *known = find(d, e->key);
+    uint64_t forgotten = d->stats.forgotten;
     if (known)
         *known = *e;
     else
         append(d, e);
+    d->stats.forgotten = forgotten; /* what is beyond the window had gone before */
     return ST_OK;
+}
+
+bool dedup_unload(struct dedup *d)
+{
+    struct dedup fresh = { .max = d->max };
+    if (d->capacity <= CAPACITY_FIRST || !grow(&fresh, CAPACITY_FIRST))
+        return false;
+    fresh.stats.again = d->stats.again;
+    fresh.stats.grown = d->stats.grown;
+    fresh.stats.forgotten = d->stats.forgotten;
+    release(d);
+    *d = fresh;
+    return true;
 }
 
 const struct dedup_stats *dedup_stats(const struct dedup *d)

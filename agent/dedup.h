@@ -64,6 +64,13 @@ void dedup_saved(struct dedup *d);
 /* Put back a stored entry, oldest first; a later one of the same key replaces. */
 enum status dedup_load(struct dedup *d, const struct dedup_entry *e);
 
+/*
+ * Give the memory of the entries back, all of which must have been saved: whoever judges
+ * next puts them back first, with dedup_load. The counts go on. False: nothing was worth
+ * it, and nothing happened.
+ */
+bool dedup_unload(struct dedup *d);
+
 const struct dedup_stats *dedup_stats(const struct dedup *d);
 
 #endif

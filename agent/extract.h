@@ -32,6 +32,8 @@ enum extract_end {
 /* One engine for many exchanges or records, one after another. NULL: out of memory. */
 struct extract *extract_new(void);
 void extract_free(struct extract *x);
+/* Between records: forget what they had in common, give back what the largest needed. */
+void extract_rest(struct extract *x);
 
 /* --- exchange -------------------------------------------------------------------------
  */

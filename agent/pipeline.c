@@ -30,9 +30,9 @@ enum {
     RETRY_MS = 2000,         /* after a commit that failed */
     STOP_SHIP_MS = 2000,     /* the last attempt */
     PRUNE_MS = 3600000,
-    LIGHTEN_START_MS = 2000,  /* the start is over */
-    LIGHTEN_IDLE_MS = 2000,   /* nothing more came: what was read leaves the memory */
-    LIGHTEN_MS = 60000,       /* where something always comes */
+    QUIET_MS = 1000,          /* without work: give memory back */
+    LIGHTEN_MS = 1000,        /* at most once in this time */
+    UNLOAD_PER_MS = 5,        /* recent calls a quiet ms: 1 us each to read back, 1/200 */
     AHEAD_MS = 5 * 60 * 1000, /* a call's clock may be ahead of ours by this */
 };
 
@@ -57,8 +57,9 @@ struct pipeline {
     uint64_t pending;                           /* judged records since the last commit */
     int64_t pending_since_ms, unsaved_since_ms; /* INT64_MAX: none */
     int64_t retry_ms;                           /* no reading before; 0: fine */
-    int64_t prune_ms, lighten_ms;               /* next; mono */
-    int64_t idle_ms;   /* to lighten, when nothing more comes until then */
+    int64_t prune_ms, lighten_ms, quiet_ms;     /* next; mono */
+    int64_t worked_ms;                          /* last */
+    bool unloaded;     /* dedup: its entries stand in the spool */
     enum status stuck; /* why reading stopped */
     bool once, stop;
 };
@@ -93,6 +94,27 @@ static void give_time(struct pipeline *p, struct usage *u)
     u->ts_ns = p->now.unix_ms * 1000000;
 }
 
+static void load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob)
+{
+    struct pipeline *p = arg;
+    struct dedup_entry e;
+    (void)hash;
+    (void)hour;
+    if (blob.n != sizeof e)
+        return;
+    memcpy(&e, blob.p, sizeof e);
+    dedup_load(p->dedup, &e);
+}
+
+/* After a quiet time: the recent calls come back from the spool. */
+static void reload_dedup(struct pipeline *p)
+{
+    p->unloaded = false;
+    if (spool_load_dedup(p->spool, load_dedup, p) != ST_OK)
+        log_error(p->log, "the calls of before cannot be read from the spool: repeats of "
+                          "them may count twice");
+}
+
 static void on_call(void *arg, const struct usage *seen)
 {
     struct pipeline *p = arg;
@@ -102,6 +124,8 @@ static void on_call(void *arg, const struct usage *seen)
     if (p->pending++ == 0)
         p->pending_since_ms = p->now.mono_ms;
     give_time(p, &u);
+    if (p->unloaded)
+        reload_dedup(p);
     if (dedup_judge(p->dedup, &u) == DEDUP_AGAIN) {
         p->count.repeats++;
         return;
@@ -148,6 +172,12 @@ static enum status put_all(struct pipeline *p)
     return spool_commit(p->spool);
 }
 
+static void worked(struct pipeline *p)
+{
+    p->worked_ms = p->now.mono_ms;
+    p->quiet_ms = p->now.mono_ms + QUIET_MS;
+}
+
 /* Totals, positions and response ids in one transaction. When it fails nothing happened:
  * all of it stays in memory, reading stops, and it is tried again. */
 static enum status commit(struct pipeline *p)
@@ -163,6 +193,7 @@ static enum status commit(struct pipeline *p)
         log_info(p->log, "the spool takes totals again");
     p->stuck = st;
     p->retry_ms = st == ST_OK ? 0 : p->now.mono_ms + RETRY_MS;
+    worked(p);
     if (st != ST_OK)
         return st;
     delta_clear(p->delta);
@@ -224,7 +255,7 @@ static bool reading_over(const struct pipeline *p)
 /* 0: at once; else when something must happen although no descriptor says so. */
 static int64_t next_wake_ms(const struct pipeline *p)
 {
-    int64_t at = earlier(earlier(commit_due_ms(p), p->prune_ms), p->idle_ms);
+    int64_t at = earlier(commit_due_ms(p), earlier(p->prune_ms, p->quiet_ms));
     if (p->shipper)
         at = earlier(at, shipper_wake_ms(p->shipper));
     for (size_t i = 0; i < p->sources; i++) {
@@ -253,7 +284,7 @@ static void wait_for_work(struct pipeline *p, int signal_fd, int64_t until_ms)
         log_error(p->log, "poll: %s", strerror(errno));
     p->now = read_clocks();
     if (ready > 0)
-        p->idle_ms = p->now.mono_ms + LIGHTEN_IDLE_MS;
+        worked(p);
 }
 
 static void take_signals(struct pipeline *p, int signal_fd)
@@ -270,6 +301,41 @@ static void take_signals(struct pipeline *p, int signal_fd)
     }
 }
 
+/* Quiet: all is stored, nothing waits. Recent calls take a while to come back, so they go
+ * the later the more they are. */
+static void rest(struct pipeline *p)
+{
+    int64_t known = (int64_t)dedup_stats(p->dedup)->known;
+    int64_t unload_ms = p->worked_ms + known / UNLOAD_PER_MS;
+    for (size_t i = 0; i < p->sources; i++)
+        if (p->source[i]->ops->rest)
+            p->source[i]->ops->rest(p->source[i]);
+    extract_rest(p->extract);
+    spool_rest(p->spool);
+    p->quiet_ms = INT64_MAX;
+    if (p->now.mono_ms >= unload_ms)
+        p->unloaded |= dedup_unload(p->dedup);
+    else
+        p->quiet_ms = unload_ms;
+}
+
+/* Once after a time of work; and the pages that any wake-up uses, at its end. */
+static void give_back(struct pipeline *p)
+{
+    bool busy = p->pending || p->retry_ms;
+    for (size_t i = 0; i < p->sources; i++)
+        busy |= p->source_more[i];
+    if (busy)
+        worked(p);
+    bool quiet = p->now.mono_ms >= p->quiet_ms;
+    if (!quiet && p->now.mono_ms < p->lighten_ms)
+        return;
+    if (quiet)
+        rest(p);
+    lighten();
+    p->lighten_ms = p->now.mono_ms + LIGHTEN_MS;
+}
+
 static void step(struct pipeline *p)
 {
     if (p->retry_ms && p->now.mono_ms >= p->retry_ms)
@@ -281,11 +347,7 @@ static void step(struct pipeline *p)
         spool_prune(p->spool, p->now.unix_ms / 1000);
         p->prune_ms = p->now.mono_ms + PRUNE_MS;
     }
-    if (p->now.mono_ms >= p->lighten_ms || p->now.mono_ms >= p->idle_ms) {
-        lighten();
-        p->lighten_ms = p->now.mono_ms + LIGHTEN_MS;
-        p->idle_ms = INT64_MAX;
-    }
+    give_back(p);
     if (p->shipper)
         shipper_step(p->shipper, p->now.mono_ms, p->now.unix_ms);
 }
@@ -410,18 +472,6 @@ void pipeline_health(void *arg, struct buf *json)
 
 /* --- life --- */
 
-static void load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob)
-{
-    struct pipeline *p = arg;
-    struct dedup_entry e;
-    (void)hash;
-    (void)hour;
-    if (blob.n != sizeof e)
-        return;
-    memcpy(&e, blob.p, sizeof e);
-    dedup_load(p->dedup, &e);
-}
-
 static enum status open_spool(struct pipeline *p, bool replace)
 {
     char path[PATH_MAX];
@@ -524,8 +574,8 @@ enum status pipeline_new(const struct config *c, const char *token, bool once,
     p->now = p->start = read_clocks();
     p->pending_since_ms = p->unsaved_since_ms = INT64_MAX;
     p->prune_ms = p->now.mono_ms + PRUNE_MS;
-    p->lighten_ms = p->now.mono_ms + LIGHTEN_START_MS;
-    p->idle_ms = INT64_MAX;
+    worked(p);
+    p->lighten_ms = p->now.mono_ms + LIGHTEN_MS;
     p->extract = extract_new();
     p->dedup = dedup_new((size_t)c->limits.remembered);
     p->delta = delta_new((size_t)c->limits.series, seed);

@@ -512,3 +512,12 @@ size_t extract_record(struct extract *x, struct slice json,
     }
     return n;
 }
+
+void extract_rest(struct extract *x)
+{
+    free(x->frame);
+    x->frame = NULL;
+    x->frames = x->frames_cap = 0;
+    arena_release(&x->arena);
+    memset(&x->guesses, 0, sizeof x->guesses);
+}

@@ -49,6 +49,7 @@ struct source_ops {
     void (*saved)(struct source *s);
     void (*health)(const struct source *s, struct source_health *sum);
     void (*finish)(struct source *s); /* NULL: nothing to do */
+    void (*rest)(struct source *s); /* quiet for a while: give memory back; NULL: none */
     /* Members of its own in the health object and in its `drops`; NULL: none. */
     void (*more_health)(struct source *s, struct json_out *o);
     void (*more_drops)(struct source *s, struct json_out *o);

@@ -385,6 +385,14 @@ static void tail_health(const struct source *s, struct source_health *sum)
         to[i] += from[i];
 }
 
+/* A file without a half record is as good as asleep; only its descriptor stays. */
+static void tail_rest(struct source *s)
+{
+    struct tail *t = tail_of(s);
+    for (size_t i = 0; i < t->set.n; i++)
+        tail_file_rest(t->set.at[i]);
+}
+
 static void tail_close(struct source *s)
 {
     struct tail *t = tail_of(s);
@@ -408,6 +416,7 @@ static const struct source_ops tail_ops = {
     .unsaved = tail_unsaved,
     .save = tail_save,
     .saved = tail_saved,
+    .rest = tail_rest,
     .health = tail_health,
     .close = tail_close,
 };

@@ -158,6 +158,11 @@ enum status spool_open(const char *path, const struct spool_limits *limits,
     return ST_OK;
 }
 
+void spool_rest(struct spool *s)
+{
+    sqlite3_db_release_memory(s->db.sql);
+}
+
 void spool_close(struct spool *s)
 {
     if (!s)

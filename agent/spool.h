@@ -45,6 +45,8 @@ enum status spool_open(const char *path, const struct spool_limits *limits,
 
 /* Roll back what is open, checkpoint, close. NULL is fine. */
 void spool_close(struct spool *s);
+/* Between transactions: give back what SQLite holds to be fast. */
+void spool_rest(struct spool *s);
 
 /* --- One transaction: positions, totals, dedup, values --------------------------------
  *

@@ -155,11 +155,22 @@ enum status tail_file_open(struct tail_file *f)
     return ST_OK;
 }
 
-void tail_file_sleep(struct tail_file *f)
+static void free_logline(struct tail_file *f)
 {
     logline_state(f);
     logline_free(f->logline);
     f->logline = NULL;
+}
+
+void tail_file_rest(struct tail_file *f)
+{
+    if (f->logline && !f->gz && !f->dirty && f->resume == f->next)
+        free_logline(f);
+}
+
+void tail_file_sleep(struct tail_file *f)
+{
+    free_logline(f);
     close_gz(f);
     if (f->fd >= 0)
         close(f->fd);

@@ -306,6 +306,12 @@ static enum dedup_verdict judge_id(struct dedup *d, unsigned id, uint64_t out)
     return dedup_judge(d, &u);
 }
 
+static void copy_entry(void *arg, const struct dedup_entry *e)
+{
+    struct dedup_entry **to = arg;
+    *(*to)++ = *e;
+}
+
 static void test_save_load_widen(void **state)
 {
     (void)state;
@@ -340,6 +346,34 @@ static void test_save_load_widen(void **state)
     dedup_free(e);
 }
 
+/* Given back and loaded again, it knows what it knew and has counted what it had. */
+static void test_unload(void **state)
+{
+    (void)state;
+    enum { N = 3000, WINDOW = 2500 };
+    static struct dedup_entry e[N];
+    struct dedup *d = dedup_new(WINDOW);
+    struct dedup_entry *to = e;
+    for (unsigned i = 0; i < N; i++)
+        assert_int_equal(judge_id(d, i, 1), DEDUP_NEW);
+    dedup_changed(d, copy_entry, &to);
+    dedup_saved(d);
+    assert_int_equal(to - e, WINDOW);
+    size_t bytes = dedup_stats(d)->bytes;
+    assert_true(dedup_unload(d));
+    assert_true(dedup_stats(d)->bytes < bytes / 2);
+    assert_int_equal(dedup_stats(d)->known, 0);
+    assert_false(dedup_unload(d)); /* it is small */
+    for (size_t i = 0; i < WINDOW; i++)
+        assert_int_equal(dedup_load(d, &e[i]), ST_OK);
+    assert_int_equal(dedup_stats(d)->known, WINDOW);
+    assert_int_equal(dedup_stats(d)->forgotten, N - WINDOW);
+    for (unsigned i = N - WINDOW; i < N; i++)
+        assert_int_equal(judge_id(d, i, 1), DEDUP_AGAIN);
+    assert_int_equal(judge_id(d, 0, 1), DEDUP_NEW);
+    dedup_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_completed_reply_counts_once),
         cmocka_unit_test(test_against_list),
         cmocka_unit_test(test_save_load_widen),
+        cmocka_unit_test(test_unload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
