@@ -18,6 +18,7 @@ const base = (host) =>
   own ? `http://127.0.0.1:${port}` : `https://${host}${port === '443' ? '' : `:${port}`}`;
 const apiKey = 'sk-CANARY-KEY',
   text = 'CANARY-PROMPT';
+const long = [{ role: 'user', content: text.repeat(20000) }]; // and as long an answer
 const user = [{ role: 'user', content: text }];
 const run = process.pid;
 
@@ -117,6 +118,8 @@ const retried = (what) => ({ headers: { 'x-fault': `429,500;${run}-${mode}-${wha
 const calls = {
   chat: async () =>
     openaiSays(await openai.chat.completions.create({ model: 'gpt-4o-mini', messages: user })),
+  chatLong: async () =>
+    openaiSays(await openai.chat.completions.create({ model: 'gpt-4o-mini', messages: long })),
   chatStream: () => chatStream(openai, 'gpt-4o-mini', true),
   chatStreamBare: () => chatStream(openai, 'gpt-4o-mini', false),
   responses: async () =>

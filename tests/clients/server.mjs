@@ -6,10 +6,12 @@
 // DIR holds cert.pem and key.pem; DIR/truth.jsonl gets a line for each exchange when it is
 // over, DIR/ready appears when all ports listen:
 //   443   TLS 1.3, HTTP/1.1 or HTTP/2 by ALPN      8443  the same over TLS 1.2
+//   9443  TLS 1.3 by ChaCha20 with a curve that makes clients say hello again
 //   8000  HTTP/1.1 in clear   8001  HTTP/2 in clear   11434  Ollama, in clear
 //
 // A request header "x-fault: 429,500;KEY" makes the first requests of that KEY fail with
 // these statuses, one after the other.
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
@@ -20,6 +22,12 @@ const truth = fs.openSync(`${dir}/truth.jsonl`, 'w');
 const MARK = 'CANARY-ANSWER'; // text that may be found nowhere but on the wire
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 let count = 0;
+
+// What is answered: as long as the question, and nothing that a coding makes short.
+function answer(ask) {
+  const long = ask.messages?.[0]?.content?.length ?? 0;
+  return MARK + (long > 10000 ? crypto.randomBytes(long).toString('base64') : '');
+}
 
 // Token counts of exchange n: disjoint classes, output includes reasoning.
 function tokens(n) {
@@ -58,7 +66,7 @@ function chat(ask, t, n) {
         object: 'chat.completion',
         usage,
         choices: [
-          { index: 0, finish_reason: 'stop', message: { role: 'assistant', content: MARK } },
+          { index: 0, finish_reason: 'stop', message: { role: 'assistant', content: answer(ask) } },
         ],
       },
     };
@@ -73,8 +81,7 @@ function chat(ask, t, n) {
       ...more,
     })}\n\n`;
   const events = [chunk([{ index: 0, delta: { role: 'assistant', content: '' } }])];
-  for (let i = 0; i < 12; i++)
-    events.push(chunk([{ index: 0, delta: { content: `${MARK} ${i}` } }]));
+  for (let i = 0; i < 12; i++) events.push(chunk([{ index: 0, delta: { content: answer(ask) } }]));
   events.push(chunk([{ index: 0, delta: {}, finish_reason: 'stop' }]));
   if (wanted) events.push(chunk([], { usage }));
   return { id, usage: wanted ? says : null, events: [...events, 'data: [DONE]\n\n'] };
@@ -423,9 +430,15 @@ const pem = {
   key: fs.readFileSync(`${dir}/key.pem`),
   allowHTTP1: true,
 };
+const retried = {
+  minVersion: 'TLSv1.3',
+  ecdhCurve: 'secp384r1',
+  ciphers: 'TLS_CHACHA20_POLY1305_SHA256',
+};
 const listeners = [
   [443, http2.createSecureServer({ ...pem, minVersion: 'TLSv1.3' }, handler)],
   [8443, http2.createSecureServer({ ...pem, maxVersion: 'TLSv1.2' }, handler)],
+  [9443, http2.createSecureServer({ ...pem, ...retried }, handler)],
   [8000, http.createServer(handler)],
   [8001, http2.createServer(handler)],
   [11434, http.createServer(handler)],

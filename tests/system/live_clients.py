@@ -116,6 +116,8 @@ def curls(port, work):
             out += [curl(own + "chat/completions", stream, how, "-N"),
                     curl(own + "chat/completions", chat, how, "--compressed"),
                     curl(own + "messages", dict(chat, model="claude-sonnet-5-5"), how)]
+        out += [curl("https://api.openai.com:9443/v1/chat/completions", ask, http, "-N")
+                for http in ("--http1.1", "--http2") for ask in (chat, stream)]
         out += [curl(six + "/v1/chat/completions", stream, "-g", "--http2")
                 for six in ("https://[::1]", "http://[::1]:8000") if has_ipv6()]
     return out
@@ -131,7 +133,7 @@ def commands(work, keys):
         "sdk-h2": [node + ["443", "h2"]],
         "curl-tls13": curls(443, work),
         "curl-tls12": curls(8443, work),
-        "python": [[sys.executable, work + "/drive.py", str(port)] for port in (443, 8443)],
+        "python": [[sys.executable, work + "/drive.py", str(port)] for port in (443, 8443, 9443)],
     }
 
 
@@ -279,6 +281,7 @@ def canary(said, live):
 def meter(args, work, folder):
     os.chmod(folder, 0o755) # run becomes nobody
     keys, capture = folder + "/keys", folder + "/clients.pcap"
+    open(keys, "w").close() # a new file is found within 250 ms; by then a call may be over
     certify(folder)
     shutil.copy(folder + "/cert.pem", work)
     name_hosts(folder)

@@ -97,7 +97,7 @@ static void test_capture(void **state)
     assert_int_equal(c.capture.silence_ms, 60000);
     assert_true(c.capture.dark_calls);
     assert_int_equal(c.capture.limits.connections, 10000);
-    assert_int_equal(c.capture.limits.sealed_bytes, 65536);
+    assert_int_equal(c.capture.limits.sealed_bytes, 1 << 20);
     arena_release(&a);
     assert_int_equal(parse("logs:\n  - path: /x\n", &a, &c, &why), ST_OK);
     assert_int_equal(c.capture.line, 0); /* no such section, no capture */
