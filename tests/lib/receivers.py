@@ -137,6 +137,7 @@ class Alertmanager:
                 return
             except OSError:
                 time.sleep(0.1)
+        self.close()
         raise RuntimeError("alertmanager does not start")
 
     def alerts(self):

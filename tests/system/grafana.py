@@ -73,7 +73,11 @@ class Prometheus:
             ["prometheus", "--config.file", conf, "--storage.tsdb.path", data or os.path.join(folder, "tsdb"),
              "--storage.tsdb.retention.time=5y", "--web.listen-address", f"127.0.0.1:{self.port}"],
             stdout=self.log, stderr=self.log)
-        wait_for("prometheus", self.ready, 60)
+        try:
+            wait_for("prometheus", self.ready, 60)
+        except AssertionError:
+            self.close()
+            raise
 
     def ready(self):
         try:
@@ -109,6 +113,7 @@ class Grafana(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.c = Collector(BINARY, CONFIG)
+        cls.addClassCleanup(cls.c.close)  # also when what follows fails
         cls.token = cls.c.token("t", agents="web-*")
         cls.c.start()
         rows = list(history(90))
@@ -124,16 +129,12 @@ class Grafana(unittest.TestCase):
         cls.c.command("project", "--quiet")
         wait_for("a projection", lambda: cls.c.json("/api/v1/breakeven")[0]["verdict"] != "refused")
         cls.p = Prometheus(cls.c.dir, f"127.0.0.1:{cls.c.port}", os.path.join(DASHBOARDS, "prometheus"))
+        cls.addClassCleanup(cls.p.close)
         wait_for("a scrape", lambda: cls.p.query("breakeven_build_info"))
         time.sleep(3)
         more = [row(hour, 9, 50, q=q, model=m) for m in ("gpt-4o", "unheard-of") for q in ("exact", "estimated")]
         assert cls.c.post(batch(header(agent="web-1", seq=2, health=HEALTH), *more), cls.token)[0] == 200
         time.sleep(6)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.p.close()
-        cls.c.close()
 
     def dashboards(self):
         files = sorted(glob.glob(os.path.join(DASHBOARDS, "grafana", "*.json")))
