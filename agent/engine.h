@@ -45,8 +45,8 @@ struct extract {
     struct parked *held;
     struct estimate estimate; /* learns from every exchange that reports */
     char model[RAW_TEXT];     /* model of a path, decoded */
-    char span[RAW_TEXT];      /* trace, span and second of a record that has no other id */
-    struct spelling {         /* providers of records, as spelled and as named */
+    char span[RAW_TEXT]; /* trace, span and second of a record that has no other id */
+    struct spelling {    /* providers of records, as spelled and as named */
         const char *name;
         char text[32];
         size_t n;
