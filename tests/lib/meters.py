@@ -17,8 +17,15 @@ REFUSED = ("error", "blocked")
 QUALITIES = ("exact", "estimated", "missing")
 
 
+def has_line(path):
+    if not os.path.exists(path):
+        return False
+    with open(path, "rb") as f:
+        return b"\n" in f.read(65536)
+
+
 def scan_text(agent, path, keys, *options):
-    used = os.path.exists(keys) and os.path.getsize(keys) > 0
+    used = has_line(keys) # a key log without one is refused
     done = subprocess.run([agent, "scan", *options, *(["--tls-keylog", keys] if used else []),
                            path], capture_output=True, text=True, check=False)
     if done.returncode:
