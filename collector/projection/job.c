@@ -65,6 +65,10 @@ enum status projection_run_all(const struct projection_job *job, const struct wo
 
     *failed = 0;
     arena_init(&a, JOB_CEILING_BYTES);
+    /* glibc keeps freed memory up to twice the largest mapped block that was freed: once
+     * told, it does not map the pages of every query anew. */
+    arena_reserve(&a, JOB_USUAL_BYTES);
+    arena_release(&a);
     arena_reserve(&a, JOB_USUAL_BYTES);
     for (size_t i = 0; i < n && !st; i++) {
         struct projection_result r;
