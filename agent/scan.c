@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/lighten.h"
 #include "agent/logrule.h"
 #include "agent/scan_capture.h"
 #include "agent/scan_out.h"
@@ -810,6 +811,7 @@ int scan_main(int argc, char **argv)
     if (code == 0) {
         if (opt.progress)
             walk(s, argv + optind, add_size);
+        lighten(); /* what only the start of so many libraries needed */
         walk(s, argv + optind, visit);
         progress_end(s);
         finish_report(s);

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Measure `breakeven-agent scan` on logs made here, beside grep, jq, mtail and ccusage.
+# Measure `breakeven-agent scan` on logs made here, beside grep, simdjson, jq, mtail and
+# ccusage; then what an idle agent holds, and the size of the program.
 #
 # usage: bench/logs.sh [AGENT] [MEGABYTES]     (default: release build, 1000)
 #
 # CPU seconds (user + system) are the median of five runs, taken in turn, so that a noisy
-# machine hurts all alike; peers that are not installed are left out. SLOW=1 runs jq and
-# mtail too, once each. Every total is
-# checked against the generator's: a speed with a wrong total is a failure.
+# machine hurts all alike; peers that are not installed are left out (packages grep,
+# libsimdjson-dev, jq, mtail; npm: ccusage@20.0.24 with its native program on PATH). SLOW=1
+# runs jq and mtail too, once each. Every total is checked against the generator's: a speed
+# with a wrong total is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 agent=${1:-build/release/agent/breakeven-agent}
@@ -17,6 +19,9 @@ mkdir -p "$data"
 time=$(command -v time) || { echo "needs /usr/bin/time (package time)"; exit 1; }
 
 ${CC:-cc} -O2 -o "$data/gen_logs" bench/gen_logs.c
+simdjson=
+echo '#include <simdjson.h>' | ${CXX:-c++} -E -x c++ - >/dev/null 2>&1 && simdjson=$data/simdjson &&
+  ${CXX:-c++} -O3 -o "$simdjson" bench/simdjson.cpp -lsimdjson
 make_corpus() { # name, generator arguments
   [ -e "$data/$1.truth" ] && [ "$(cat "$data/$1.size" 2>/dev/null)" = "$mb" ] && return
   rm -rf "${data:?}/$1"
@@ -70,6 +75,8 @@ measure() { # corpus, then lines "name|command"
 
 peers() { # corpus: the peers that are installed
   echo "grep|env LC_ALL=C grep -c '\"usage\"' $data/$1"
+  # On demand it reads what is asked for: a peer where every line is a call.
+  [ -n "$simdjson" ] && [ "$1" = app100 ] && echo "simdjson|$simdjson $data/$1"
   [ -n "${SLOW:-}" ] || return 0
   command -v jq >/dev/null && echo "jq|jq -c 'select(.usage)|.usage' $data/$1"
   command -v mtail >/dev/null &&
@@ -87,3 +94,26 @@ if command -v ccusage >/dev/null; then
   list+=("ccusage|env CLAUDE_CONFIG_DIR=$PWD/$data/claude ccusage daily --offline --json")
 fi
 measure sessions "${list[@]}"
+
+# What an agent holds that has read a log and waits for more.
+idle=$data/idle
+rm -rf "$idle" && mkdir -p "$idle"
+for corpus in none app100 sessions; do
+  [ -d "$data/$corpus" ] && pattern=$PWD/$data/$corpus/** || pattern=$PWD/$data/$corpus
+  printf 'agent: bench\nstate_dir: %s\nlog_level: error\nlogs:\n  - path: "%s"\n' \
+    "$PWD/$idle/$corpus" "$pattern" > "$idle/$corpus.yaml"
+  "$agent" run -c "$idle/$corpus.yaml" &
+  pid=$! before=-1 now=0
+  while [ "$before" != "$now" ]; do # until it reads no more
+    before=$now
+    sleep 3
+    now=$(awk '/rchar/ {print int($2 / 1000000)}' "/proc/$pid/io")
+  done
+  sleep 25
+  printf '\nidle after %-9s RSS %d kB' "$corpus" \
+    "$(awk '/^Rss:/ {print $2}' "/proc/$pid/smaps_rollup")"
+  kill "$pid"
+  wait "$pid" || true
+done
+strip -o "$data/stripped" "$agent"
+printf '\nstripped program: %d bytes\n' "$(stat -c %s "$data/stripped")"
