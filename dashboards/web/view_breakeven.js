@@ -57,6 +57,7 @@ const likely = (r, what) => (r.month.length === 13 ? r[what].p12 : null) ?? r.mo
 function headline(r) {
   const name = shorten(clean(r.workload), 50);
   if (r.verdict === 'refused') return `${name}: no projection yet`;
+  if (r.verdict === 'open') return `${name}: not to be said yet`;
   if (r.verdict === 'crossed') return `${name}: hosting is already cheaper at today's volume`;
   if (r.crossing.q50) return `${name}: hosting gets cheaper in ${asLongMonth(r.crossing.q50)}`;
   if (r.verdict === 'unlikely') return `${name}: stay with the API`;
@@ -65,6 +66,7 @@ function headline(r) {
 
 function lead(r) {
   if (r.verdict === 'refused') return r.reason ? capital(r.reason) + '.' : '';
+  if (r.verdict === 'open') return `${capital(r.reason)}.`; // dates would be of the priced calls only
   const p = chance(likely(r, 'crossing'));
   const range = r.crossing.q10 ? ` Between ${asMonth(r.crossing.q10)} and ${r.crossing.q90 ? asMonth(r.crossing.q90) : 'beyond the horizon'} (80 % range).` : '';
   const pay = r.payback.q50 ? `The setup of ${money(r.scenario.setup.value)} is earned back by ${asDay(r.payback.q50)}.`
@@ -210,7 +212,8 @@ function alternatives(r) {
   }
   return card('Other prices for the same calls', 'Before a model of your own: would another API do?', null, scroll('Alternatives', table('Alternatives', [
     { title: 'Instead', name: true, cell: (a) => named(a.name) }, { title: 'A day', num: true, cell: (a) => (a.usd_per_day === null ? badge('unpriced', 'warn') : money(a.usd_per_day)) },
-    { title: 'Against today', num: true, cell: (a) => (a.usd_per_day === null ? missing : `${a.usd_per_day > r.usd_per_day ? '+' : '−'}${percent(Math.abs(a.usd_per_day / r.usd_per_day - 1))}`) }], list)));
+    { title: 'Against today', num: true, cell: (a) => (a.usd_per_day === null ? missing : `${a.usd_per_day > r.usd_per_day ? '+' : '−'}${percent(Math.abs(a.usd_per_day / r.usd_per_day - 1))}`) },
+    { title: 'Saving, 12 months', num: true, cell: (a) => money(a.saving12) }], list)));
 }
 
 function others(workloads, w) {

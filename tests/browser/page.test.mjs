@@ -275,6 +275,9 @@ test('hostile names stand there as text, in the page and in its CSV', async () =
     assert.equal(await page.evaluate(() => window.pwned), undefined);
     await showTables(page);
   }
+  await page.evaluate(() => { location.hash = '#/breakeven'; });
+  await ready(page, 'breakeven');
+  assert.ok((await page.locator('h1').innerText()).includes('<b>bold</b>: not to be said yet')); // most calls have no price
   await page.evaluate(() => { location.hash = '#/usage?range=90d&by=app&metric=tokens'; });
   await ready(page, 'usage');
   const text = await body(page);

@@ -34,7 +34,11 @@ def wait_for(what, seconds=120):
 
 def projected(c, n):
     c.command("project", "--quiet")
-    wait_for(lambda: len(c.json("/api/v1/projections")) == n)
+    def done():  # those made at the start, of nothing, are refusals
+        verdicts = [w["verdict"] for w in c.json("/api/v1/workloads")]
+        return len(verdicts) == n and not {None, "refused"} & set(verdicts)
+
+    wait_for(done)
     wait_for(lambda: len(c.json("/api/v1/decision")) > 0)
 
 
