@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { KEPT_S = 60, WAIT_S = 2, DEMAND_CEILING = 256 << 20 };
+enum { HOUR_S = 3600, KEPT_S = 60, WAIT_S = 2, DEMAND_CEILING = 256 << 20 };
 
 struct questions {
     pthread_mutex_t lock;
@@ -63,15 +63,17 @@ enum status questions_ask(struct questions *q, const struct projection_job *job,
 {
     struct scenario scenario;
     struct timespec until;
+    /* Of the full hour: the same question has the same answer a second later. */
+    const int64_t now = job->now - job->now % HOUR_S;
     const struct project_input in = { .workload = w,
                                       .scenario = &scenario,
                                       .demand = &q->demand,
                                       .seen = &q->seen,
                                       .prices = job->prices,
                                       .config = job->config,
-                                      .now = job->now,
+                                      .now = now,
                                       .change = change };
-    const struct scenario_sources from = { job->gpus, &q->seen, job->now };
+    const struct scenario_sources from = { job->gpus, &q->seen, now };
     enum status st;
 
     clock_gettime(CLOCK_MONOTONIC, &until);

@@ -16,8 +16,8 @@ struct questions *questions_new(void); /* NULL: no memory */
 void questions_free(struct questions *q);
 
 /*
- * projection_what_if, from demand that was read at most a minute ago. ST_BUSY: others
- * have been asking for two seconds. Else as there.
+ * projection_what_if as of the full hour, from demand that was read at most a minute ago.
+ * ST_BUSY: others have been asking for two seconds. Else as there.
  */
 enum status questions_ask(struct questions *q, const struct projection_job *job,
                           const struct workload *w, const struct whatif *change,
