@@ -768,6 +768,7 @@ static void finish_report(struct scan *s)
         s->report.again = d->again;
         s->report.grown = d->grown;
         s->report.forgotten = d->forgotten;
+        s->report.window_bytes = d->bytes;
     }
 }
 

@@ -583,6 +583,7 @@ static void json_report(struct json_out *o, const struct scan_report *r)
     number_field(o, "grown", r->grown);
     number_field(o, "time_guessed", r->log.time_guessed);
     number_field(o, "forgotten", r->forgotten);
+    number_field(o, "window_bytes", r->window_bytes);
     json_close(o, '}');
     json_key(o, "skipped");
     json_open(o, '{');
