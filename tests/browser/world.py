@@ -4,6 +4,7 @@ usage: world.py AGENT COLLECTOR DEMO_LOGS [demo|empty|big|hostile]…   serve th
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -149,6 +150,7 @@ def hostile(agent, collector, demo_logs):
 
 if __name__ == "__main__":
     worlds = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by way of finally
     try:
         for name in sys.argv[4:] or ["demo", "empty", "big", "hostile"]:
             worlds.append(globals()[name](*[os.path.abspath(p) for p in sys.argv[1:4]]))
