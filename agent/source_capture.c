@@ -89,6 +89,7 @@ bool capture_is(struct slice first)
 struct feed {
     struct slice first;
     struct unpack *unpack;
+    char *block;    /* of the FILE: glibc takes no size without room */
     enum status st; /* ST_OK, or why the bytes ended */
 };
 
@@ -110,9 +111,12 @@ static ssize_t feed_read(void *cookie, char *to, size_t room)
 
 static FILE *feed_open(struct feed *f)
 {
-    FILE *file = fopencookie(f, "r", (cookie_io_functions_t){ .read = feed_read });
+    f->block = malloc(BLOCK);
+    FILE *file = f->block
+                     ? fopencookie(f, "r", (cookie_io_functions_t){ .read = feed_read })
+                     : NULL;
     if (file)
-        setvbuf(file, NULL, _IOFBF, BLOCK);
+        setvbuf(file, f->block, _IOFBF, BLOCK);
     return file;
 }
 
@@ -193,6 +197,7 @@ enum status capture_read(struct capture *c, struct slice first, struct unpack *u
     if (!pcap) {
         if (file)
             fclose(file);
+        free(feed.block);
         buf_adds(why, message);
         return ST_BAD;
     }
@@ -205,5 +210,6 @@ enum status capture_read(struct capture *c, struct slice first, struct unpack *u
         st = read_packets(c, pcap, link, &feed, why);
     flow_table_finish(c->flows);
     c->pcap.close(pcap);
+    free(feed.block);
     return st;
 }
