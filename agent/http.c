@@ -1,6 +1,7 @@
 /* Which HTTP a connection speaks, and who reads it then: see http.h. */
 #include "agent/http.h"
 
+#include "agent/http2_seek.h"
 #include "agent/http_one.h"
 #include "agent/http_two.h"
 
@@ -24,6 +25,8 @@ struct http {
     size_t matched; /* bytes of the client's preface seen */
     char said[FRAME_TYPE + 1];
     size_t n_said; /* what the server has said before anything else, while undecided */
+    bool joined;   /* the begin was not seen: it may be HTTP/2 all the same */
+    struct http2_seek seek[2];
     struct http_one *one;
     struct http_two *two;
     int64_t now_ns;
@@ -170,11 +173,48 @@ static void sniff_down(struct http *h, int64_t ts_ns, struct slice bytes)
     on_decided(h, STREAM_DOWN, ts_ns, slice_from(bytes, n));
 }
 
+/* A frame begins behind this: what was taken for the middle of HTTP/1 is HTTP/2. */
+static void found_two(struct http *h, enum stream_dir d)
+{
+    struct http_shared *s = h->conn.shared;
+    if (h->mode == ONE) {
+        http_one_free(h->one, h->now_ns);
+        h->one = NULL;
+        h->matched = PREFACE;
+        h->two = http_two_joined(&h->conn);
+        h->mode = h->two ? TWO : OPAQUE;
+        s->count[h->two ? HTTP_http2 : HTTP_over_limit]++;
+        s->count[HTTP_h2_joined] += h->two != NULL;
+    }
+    if (h->two)
+        http_two_found(h->two, d);
+}
+
+static void joined_data(struct http *h, enum stream_dir d, int64_t ts_ns,
+                        struct slice bytes)
+{
+    struct http2_seek *s = &h->seek[d];
+    if (h->mode == ONE && http_one_spoken(h->one))
+        h->joined = false;
+    if (h->joined && !s->found) {
+        size_t n = http2_seek(s, bytes);
+        if (s->found) {
+            bytes = slice_from(bytes, n);
+            found_two(h, d);
+        } else if (h->mode == TWO) {
+            return;
+        }
+    }
+    on_decided(h, d, ts_ns, bytes);
+}
+
 static void on_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
 {
     struct http *h = arg;
     h->now_ns = ts_ns;
-    if (h->mode != UNDECIDED)
+    if (h->joined)
+        joined_data(h, d, ts_ns, bytes);
+    else if (h->mode != UNDECIDED)
         on_decided(h, d, ts_ns, bytes);
     else if (d == STREAM_UP)
         sniff_up(h, ts_ns, bytes);
@@ -186,10 +226,17 @@ static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
 {
     struct http *h = arg;
     h->now_ns = ts_ns;
-    if (h->mode == UNDECIDED)
+    if (h->mode == UNDECIDED) {
         decide(h, ONE, ts_ns);
+        h->joined = true;
+    }
+    bool seeking = h->joined && !h->seek[d].found;
+    if (seeking)
+        http2_seek_gap(&h->seek[d], bytes);
     if (h->mode == ONE)
         http_one_gap(h->one, d, ts_ns, bytes);
+    else if (seeking)
+        return;
     else if (h->mode == TWO && !http_two_gap(h->two, d, ts_ns, bytes))
         h->mode = OPAQUE;
 }

@@ -1,6 +1,8 @@
 /* Frames are read byte-wise up to their payload; DATA is handed on as it comes. */
 #include "agent/http2.h"
 
+#include "agent/hpack_join.h"
+
 #include <nghttp2/nghttp2.h>
 
 enum {
@@ -30,8 +32,15 @@ enum status http2_init(struct http2 *h, size_t header_bytes,
     return ST_OK;
 }
 
+enum status http2_join(struct http2 *h)
+{
+    h->join = hpack_join_new();
+    return h->join ? ST_OK : ST_NOMEM;
+}
+
 void http2_release(struct http2 *h)
 {
+    hpack_join_free(h->join);
     if (h->hpack)
         nghttp2_hd_inflate_del(h->hpack);
     buf_release(&h->block);
@@ -48,15 +57,17 @@ static bool bad(struct http2 *h, const char *why)
  */
 
 struct list {
+    struct arena *arena;
     struct extract_header field[HTTP2_FIELDS];
     size_t n;
     bool over; /* too long: read on for the table's sake, but not kept */
 };
 
-static void keep_field(struct http2 *h, const nghttp2_nv *nv, struct list *l)
+static void keep_field(void *arg, struct slice name, struct slice value)
 {
-    struct slice name = arena_dup(&h->fields, slice_of(nv->name, nv->namelen));
-    struct slice value = arena_dup(&h->fields, slice_of(nv->value, nv->valuelen));
+    struct list *l = arg;
+    name = arena_dup(l->arena, name);
+    value = arena_dup(l->arena, value);
     l->over |= !name.p || !value.p || l->n == HTTP2_FIELDS;
     if (!l->over)
         l->field[l->n++] = (struct extract_header){ name, value };
@@ -73,7 +84,7 @@ static bool inflate_block(struct http2 *h, struct slice in, struct list *l)
             return false;
         in = slice_from(in, (size_t)n);
         if (flags & NGHTTP2_HD_INFLATE_EMIT)
-            keep_field(h, &nv, l);
+            keep_field(l, slice_of(nv.name, nv.namelen), slice_of(nv.value, nv.valuelen));
         if (flags & NGHTTP2_HD_INFLATE_FINAL)
             return nghttp2_hd_inflate_end_headers(h->hpack) == 0;
         if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && !in.n)
@@ -83,11 +94,14 @@ static bool inflate_block(struct http2 *h, struct slice in, struct list *l)
 
 static bool block_done(struct http2 *h)
 {
-    struct list l = { .n = 0 };
+    struct list l = { .arena = &h->fields };
     h->in_block = false;
     if (h->block.st != ST_OK)
         return bad(h, "a header block over the limit");
-    bool ok = inflate_block(h, buf_slice(&h->block), &l);
+    struct slice in = buf_slice(&h->block);
+    bool ok = h->join
+                  ? hpack_join_block(h->join, h->hpack, in, keep_field, &l, &h->unknown)
+                  : inflate_block(h, in, &l);
     buf_reset(&h->block);
     if (ok && h->opener == HEADERS) {
         h->on->headers(h->arg, h->stream, l.over ? NULL : l.field, l.over ? 0 : l.n);

@@ -6,7 +6,9 @@
  * SETTINGS are not followed: the decoder allows any table up to a megabyte, and an
  * encoder says in its own blocks how much of that it uses (RFC 7541, 6.3). Refuses:
  * header blocks over the limit, frames outside the grammar, and to read on after one
- * header block was lost: the table would name the wrong headers.
+ * header block was lost: the table would name the wrong headers. Joined in its middle, a
+ * direction is read from the begin of a frame on (http2_seek), and header fields that
+ * speak of what was before are left out (hpack_join).
  */
 #ifndef BREAKEVEN_HTTP2_H
 #define BREAKEVEN_HTTP2_H
@@ -26,6 +28,7 @@ struct http2_events {
 };
 
 struct nghttp2_hd_inflater;
+struct hpack_join;
 
 struct http2 {
     const struct http2_events *on;
@@ -43,12 +46,16 @@ struct http2 {
     struct buf block;          /* compressed header list that is cut */
     struct arena fields;
     struct nghttp2_hd_inflater *hpack;
-    const char *why; /* it is dead; NULL: it is not */
+    struct hpack_join *join; /* NULL: its begin was seen */
+    size_t unknown;          /* fields left out of the header list at hand */
+    const char *why;         /* it is dead; NULL: it is not */
 };
 
 /* `on` and `arg` are borrowed. ST_NOMEM. */
 enum status http2_init(struct http2 *h, size_t header_bytes,
                        const struct http2_events *on, void *arg);
+/* Its begin was not seen: before the first byte. ST_NOMEM. */
+enum status http2_join(struct http2 *h);
 void http2_release(struct http2 *h);
 
 /* The next in-order bytes, behind the preface. False: dead, h->why says why. */

@@ -10,6 +10,7 @@ struct http_two {
     struct http2 side[2];
     struct http_call *calls;
     size_t n;
+    bool unseen[2]; /* joined, and where frames begin is not found yet */
     int64_t now_ns;
 };
 
@@ -50,11 +51,27 @@ static void add(struct http_two *t, struct http_call *c)
     t->n++;
 }
 
+/* Fields of the list at hand are unknown; counts them. */
+static bool doubtful(struct http_two *t, enum stream_dir d)
+{
+    size_t unknown = t->side[d].unknown;
+    t->conn->shared->count[HTTP_headers_unknown] += unknown;
+    return unknown;
+}
+
+/* What is not known may change what the numbers mean. */
+static void no_numbers(struct http_two *t, struct http_call *c)
+{
+    t->conn->shared->count[HTTP_headers_lost]++;
+    http_call_gap(c, STREAM_DOWN);
+}
+
 static void request(void *arg, uint32_t stream, const struct extract_header *field,
                     size_t n)
 {
     struct http_two *t = arg;
     struct http_shared *s = t->conn->shared;
+    bool doubt = doubtful(t, STREAM_UP);
     if (*find(t, stream)) /* a trailer */
         return;
     struct http_request r = { .method = pseudo(field, n, SLICE(":method")),
@@ -67,8 +84,8 @@ static void request(void *arg, uint32_t stream, const struct extract_header *fie
             r.host = field[i].value;
     /* RFC 8441 */
     r.websocket = slice_eq(pseudo(field, n, SLICE(":protocol")), SLICE("websocket"));
-    if (!r.method.n) {
-        s->count[HTTP_bad_message]++;
+    if (!r.method.n || (doubt && !r.target.n)) {
+        s->count[doubt ? HTTP_headers_lost : HTTP_bad_message]++;
         return;
     }
     struct http_call *c = NULL;
@@ -76,8 +93,18 @@ static void request(void *arg, uint32_t stream, const struct extract_header *fie
         c = http_call_new(t->conn, &r, stream, t->now_ns);
     else
         s->count[HTTP_over_limit]++;
-    if (c)
-        add(t, c);
+    if (!c)
+        return;
+    add(t, c);
+    if (doubt)
+        http_call_gap(c, STREAM_UP); /* its coding may be what is unknown */
+    if (doubt && !r.host.n)
+        no_numbers(t, c);
+    if (t->unseen[STREAM_DOWN]) { /* its reply may go by unread */
+        http_call_gap(c, STREAM_DOWN);
+        c->done[STREAM_DOWN] = true;
+        c->first_ns = INT64_MIN; /* nor is its duration known */
+    }
 }
 
 /*
@@ -99,11 +126,12 @@ static void response(void *arg, uint32_t stream, const struct extract_header *fi
     struct http_two *t = arg;
     struct http_call *c = *find(t, stream);
     uint64_t status;
+    bool doubt = doubtful(t, STREAM_DOWN);
     if (c && c->responding) /* a trailer */
         return;
     if (!slice_u64(pseudo(field, n, SLICE(":status")), &status) || status < 100 ||
         status > 999) {
-        t->conn->shared->count[HTTP_bad_message]++;
+        t->conn->shared->count[doubt ? HTTP_headers_lost : HTTP_bad_message]++;
         http_call_gap(c, STREAM_DOWN);
         return;
     }
@@ -112,6 +140,8 @@ static void response(void *arg, uint32_t stream, const struct extract_header *fi
     if (!c)
         t->conn->shared->count[HTTP_unmatched]++;
     http_call_response(c, (uint16_t)status, field, n, t->now_ns);
+    if (doubt && c)
+        no_numbers(t, c);
     for (size_t i = 0; c && i < n; i++)
         if (slice_eq(field[i].name, SLICE("content-length")) &&
             slice_u64(field[i].value, &c->left) && !c->head)
@@ -131,6 +161,8 @@ static void down_data(void *arg, uint32_t stream, struct slice piece)
 {
     struct http_two *t = arg;
     struct http_call *c = *find(t, stream);
+    if (c && !c->responding)
+        http_call_gap(c, STREAM_DOWN); /* its head is lost */
     http_call_body(c, STREAM_DOWN, piece, t->now_ns);
     if (c)
         down_bytes(t, c, piece.n);
@@ -188,6 +220,24 @@ struct http_two *http_two_new(const struct http_conn *c, struct http_call *first
         }
     }
     return t;
+}
+
+struct http_two *http_two_joined(const struct http_conn *c)
+{
+    struct http_two *t = http_two_new(c, NULL);
+    for (int d = 0; t && d < 2; d++) {
+        t->unseen[d] = true;
+        if (http2_join(&t->side[d]) != ST_OK) {
+            http_two_free(t, 0);
+            return NULL;
+        }
+    }
+    return t;
+}
+
+void http_two_found(struct http_two *t, enum stream_dir d)
+{
+    t->unseen[d] = false;
 }
 
 void http_two_free(struct http_two *t, int64_t ts_ns)

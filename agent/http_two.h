@@ -13,6 +13,15 @@ struct http_two;
  */
 struct http_two *http_two_new(const struct http_conn *c, struct http_call *first);
 
+/*
+ * One that was joined in its middle; bytes come from the begin of a frame on, of each
+ * direction after it was found. What a request or a reply needs of the headers before the
+ * join is unknown: such a call has no numbers, and if it is not known to be one of an
+ * API, it is only counted. NULL: out of memory.
+ */
+struct http_two *http_two_joined(const struct http_conn *c);
+void http_two_found(struct http_two *t, enum stream_dir d);
+
 /* Ends the calls in flight as aborted. */
 void http_two_free(struct http_two *t, int64_t ts_ns);
 

@@ -28,6 +28,8 @@ static void put_capture(const struct live_report *r, struct json_out *o)
     put(o, "retries", r->retries);
     put(o, "aborted", t->http.count[HTTP_aborted]);
     put(o, "gaps", rs->gaps);
+    put(o, "h2_joined", t->http.count[HTTP_h2_joined]);
+    put(o, "headers_unknown", t->http.count[HTTP_headers_unknown]);
     put(o, "sealed", t->conn.stats.sealed);
     if (r->keylogs) {
         struct keylog_follow_stats k = keylog_follow_stats(r->keylogs);
@@ -112,6 +114,7 @@ void live_report_drops(const struct traffic *t, uint64_t kernel, struct json_out
     put(o, "capture_dark", t->conn.stats.dark);
     put(o, "capture_spoiled", http[HTTP_spoiled]); /* exchanges */
     put(o, "capture_unmatched", http[HTTP_unmatched]);
+    put(o, "capture_headers_lost", http[HTTP_headers_lost]); /* header lists */
     put(o, "capture_over_limit", http[HTTP_over_limit]);
     put(o, "capture_coding", http[HTTP_bad_coding] + http[HTTP_bomb]);
     put(o, "capture_not_http", http[HTTP_not_http]);

@@ -92,7 +92,7 @@ struct count {
     bool loss; /* part of the line of what was not read */
 };
 
-enum { COUNTS = 24 };
+enum { COUNTS = 27 };
 
 static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
 {
@@ -124,6 +124,12 @@ static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
         { "no_memory", "segments and pieces for lack of memory",
           cs->unstored + fs->unwanted + t->conn.stats.refused, true },
         { "joined", "directions joined in the middle", rs->joined, true },
+        { "h2_joined", "HTTP/2 connections joined in the middle", http[HTTP_h2_joined],
+          true },
+        { "headers_unknown", "header fields of them that only their begin tells",
+          http[HTTP_headers_unknown], true },
+        { "headers_lost", "header lists of HTTP/2 that do not say enough",
+          http[HTTP_headers_lost], true },
         { "tls_dark", "TLS connections without fitting secrets", t->conn.stats.dark,
           true },
         { "tls_dark_bytes", "bytes of TLS in the dark", t->conn.stats.dark_bytes, true },

@@ -1,0 +1,67 @@
+/*
+ * Header blocks. The first byte says whether the begin of the connection was seen, the
+ * second where the first block ends. From the begin on, what libnghttp2 reads is read
+ * here, the same; joined later, whatever comes is refused or counted.
+ */
+#include "agent/hpack_join.h"
+#include "common/buf.h"
+
+#include <assert.h>
+#include <nghttp2/nghttp2.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void say(void *arg, struct slice name, struct slice value)
+{
+    buf_add(arg, name);
+    buf_addc(arg, '=');
+    buf_add(arg, value);
+    buf_addc(arg, ';');
+}
+
+static bool peer(nghttp2_hd_inflater *hd, struct slice in, struct buf *out)
+{
+    for (int flags = 0; !(flags & NGHTTP2_HD_INFLATE_FINAL);) {
+        nghttp2_nv nv;
+        ssize_t n =
+            nghttp2_hd_inflate_hd2(hd, &nv, &flags, (const uint8_t *)in.p, in.n, 1);
+        if (n < 0)
+            return false;
+        in = slice_from(in, (size_t)n);
+        if (flags & NGHTTP2_HD_INFLATE_EMIT)
+            say(out, slice_of(nv.name, nv.namelen), slice_of(nv.value, nv.valuelen));
+        else if (!(flags & NGHTTP2_HD_INFLATE_FINAL) && !in.n)
+            return false;
+    }
+    return nghttp2_hd_inflate_end_headers(hd) == 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    nghttp2_hd_inflater *whole, *strings;
+    struct hpack_join *j = hpack_join_new();
+    struct buf theirs = { .p = NULL }, ours = { .p = NULL };
+    if (size < 2 || nghttp2_hd_inflate_new(&whole) != 0) {
+        hpack_join_free(j);
+        return 0;
+    }
+    assert(j && nghttp2_hd_inflate_new(&strings) == 0);
+    struct slice in = slice_of(data + 2, size - 2);
+    const struct slice block[2] = { slice_head(in, data[1]), slice_from(in, data[1]) };
+    bool fine = !(data[0] & 1);
+    for (int i = 0; i < 2; i++) {
+        size_t unknown = 0;
+        fine = fine && peer(whole, block[i], &theirs);
+        bool ok = hpack_join_block(j, strings, block[i], say, &ours, &unknown);
+        assert(!fine ||
+               (ok && !unknown && slice_eq(buf_slice(&ours), buf_slice(&theirs))));
+        if (!ok)
+            break;
+    }
+    nghttp2_hd_inflate_del(whole);
+    nghttp2_hd_inflate_del(strings);
+    hpack_join_free(j);
+    buf_release(&theirs);
+    buf_release(&ours);
+    return 0;
+}

@@ -1,0 +1,256 @@
+/* agent/hpack_join against libnghttp2's encoder, joined before every block: what is
+ * emitted is what was said, in order, and what is not is counted. */
+#include "testing.h"
+
+#include "agent/hpack_join.h"
+#include "common/buf.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdlib.h>
+
+enum { BLOCKS = 60, FIELDS = 8 };
+
+struct said {
+    struct buf block;
+    char text[FIELDS][2][400];
+    size_t n;
+};
+
+static unsigned next(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(*seed >> 33);
+}
+
+static const char *const names[] = { ":method",        ":path",
+                                     ":status",        "content-type",
+                                     "content-length", "x-a",
+                                     "x-some-name",    "date" };
+static const char *const values[] = { "POST", "/v1/chat/completions", "200", "", "7" };
+
+static void write_block(nghttp2_hd_deflater *hd, struct said *s, uint64_t *seed)
+{
+    nghttp2_nv nv[FIELDS];
+    uint8_t room[8192];
+    s->n = 1 + next(seed) % FIELDS;
+    for (size_t i = 0; i < s->n; i++) {
+        char *name = s->text[i][0], *value = s->text[i][1];
+        strcpy(name, names[next(seed) % COUNT_OF(names)]);
+        strcpy(value, values[next(seed) % COUNT_OF(values)]);
+        unsigned longer = next(seed) % 10 ? next(seed) % 3 : next(seed) % 300;
+        for (unsigned k = 0; k < longer; k++)
+            strcat(value, next(seed) % 2 ? "~" : "e");
+        nv[i] = (nghttp2_nv){ (uint8_t *)name, (uint8_t *)value, strlen(name),
+                              strlen(value), NGHTTP2_NV_FLAG_NONE };
+        if (next(seed) % 9 == 0)
+            nv[i].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    }
+    if (next(seed) % 10 == 0)
+        nghttp2_hd_deflate_change_table_size(hd, next(seed) % 5000);
+    ssize_t n = nghttp2_hd_deflate_hd(hd, room, sizeof room, nv, s->n);
+    assert_true(n > 0);
+    buf_add(&s->block, slice_of(room, (size_t)n));
+}
+
+struct hearing {
+    const struct said *said;
+    size_t at, heard;
+    bool wrong;
+};
+
+/* Emitted fields are a subsequence of those said. */
+static void hear(void *arg, struct slice name, struct slice value)
+{
+    struct hearing *h = arg;
+    while (h->at < h->said->n && !(slice_eq(name, slice_str(h->said->text[h->at][0])) &&
+                                   slice_eq(value, slice_str(h->said->text[h->at][1]))))
+        h->at++;
+    h->wrong |= h->at == h->said->n;
+    h->at++;
+    h->heard++;
+}
+
+static nghttp2_hd_inflater *strings(void)
+{
+    nghttp2_hd_inflater *hd;
+    assert_int_equal(nghttp2_hd_inflate_new(&hd), 0);
+    return hd;
+}
+
+static void joined_before_every_block(void **state)
+{
+    static struct said said[BLOCKS];
+    (void)state;
+    for (uint64_t run = 1; run <= 40; run++) {
+        uint64_t seed = run;
+        nghttp2_hd_deflater *enc;
+        nghttp2_hd_deflate_new(&enc, 4096);
+        for (size_t b = 0; b < BLOCKS; b++)
+            write_block(enc, &said[b], &seed);
+        nghttp2_hd_deflate_del(enc);
+        for (size_t from = 0; from < BLOCKS; from++) {
+            struct hpack_join *j = hpack_join_new();
+            nghttp2_hd_inflater *hd = strings();
+            for (size_t b = from; b < BLOCKS; b++) {
+                struct hearing h = { .said = &said[b] };
+                size_t unknown = 99;
+                struct guarded g = guard_copy(buf_slice(&said[b].block));
+                bool ok = hpack_join_block(j, hd, g.s, hear, &h, &unknown);
+                guard_release(&g);
+                CHECK(ok && !h.wrong, "seed %u from %zu block %zu", (unsigned)run, from,
+                      b);
+                CHECK(h.heard + unknown == said[b].n,
+                      "seed %u from %zu block %zu: %zu+%zu", (unsigned)run, from, b,
+                      h.heard, unknown);
+                CHECK(from || !unknown, "seed %u block %zu: %zu unknown of the whole",
+                      (unsigned)run, b, unknown);
+            }
+            nghttp2_hd_inflate_del(hd);
+            hpack_join_free(j);
+        }
+        for (size_t b = 0; b < BLOCKS; b++)
+            buf_release(&said[b].block);
+    }
+}
+
+static void say(void *arg, struct slice name, struct slice value)
+{
+    buf_add(arg, name);
+    buf_addc(arg, '=');
+    buf_add(arg, value);
+    buf_addc(arg, ';');
+}
+
+#define S(text) SLICE(text)
+static const struct {
+    const char *name;
+    struct slice in[3];
+    const char *says; /* "!": refused */
+    size_t unknown;   /* of the last block */
+} cases[] = {
+    { "static", { S("\x83\x88") }, ":method=POST;:status=200;", 0 },
+    { "static name beyond a prefix", { S("\x0f\x10\x01x") }, "content-type=x;", 0 },
+    { "older than the join", { S("\x83\xbe\xc5") }, ":method=POST;", 2 },
+    { "newest",
+      { S("\x40\x01"
+          "a\x01"
+          "b"),
+        S("\xbe\xbf") },
+      "a=b;a=b;",
+      1 },
+    { "of an unknown name",
+      { S("\x7e\x01"
+          "b"),
+        S("\xbe"),
+        S("\x40\x01"
+          "a\x01"
+          "b\xbe\xbf") },
+      "a=b;a=b;",
+      1 },
+    { "name of a known entry",
+      { S("\x40\x01"
+          "a\x01"
+          "b"),
+        S("\x0f\x2f\x01"
+          "c") },
+      "a=b;a=c;",
+      0 },
+    { "Huffman",
+      { S("\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff\xbe") },
+      ":authority=www.example.com;:authority=www.example.com;",
+      0 },
+    { "never indexed",
+      { S("\x10\x01"
+          "a\x01"
+          "b\xbe") },
+      "a=b;",
+      1 },
+    { "a new size", { S("\x3f\xe1\x1f\x83") }, ":method=POST;", 0 },
+    { "index 0", { S("\x80") }, "!", 0 },
+    { "no value",
+      { S("\x40\x01"
+          "a") },
+      "!",
+      0 },
+    { "a string that is cut",
+      { S("\x40\x01"
+          "a\x05"
+          "b") },
+      "!",
+      0 },
+    { "an endless integer", { S("\xff\xff\xff\xff\xff\xff\xff\x7f") }, "!", 0 },
+    { "bad Huffman",
+      { S("\x40\x01"
+          "a\x84\xff\xff\xff\xff") },
+      "!",
+      0 },
+};
+
+static void by_hand(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < COUNT_OF(cases); c++) {
+        struct hpack_join *j = hpack_join_new();
+        nghttp2_hd_inflater *hd = strings();
+        struct buf out = { .p = NULL };
+        size_t unknown = 0;
+        bool ok = true;
+        for (size_t i = 0; i < 3 && cases[c].in[i].n && ok; i++) {
+            struct guarded g = guard_copy(cases[c].in[i]);
+            ok = hpack_join_block(j, hd, g.s, say, &out, &unknown);
+            guard_release(&g);
+        }
+        CHECK(!strcmp(ok ? buf_cstr(&out) : "!", cases[c].says), "%s: %s", cases[c].name,
+              buf_cstr(&out));
+        CHECK(!ok || unknown == cases[c].unknown, "%s: %zu unknown", cases[c].name,
+              unknown);
+        buf_release(&out);
+        nghttp2_hd_inflate_del(hd);
+        hpack_join_free(j);
+    }
+}
+
+/* More entries and more bytes than are kept: the newest stay right, the rest is unknown.
+ */
+static void bounded(void **state)
+{
+    (void)state;
+    for (size_t value = 1; value <= 4000; value += 3999) {
+        struct hpack_join *j = hpack_join_new();
+        nghttp2_hd_inflater *hd = strings();
+        struct buf out = { .p = NULL }, in = { .p = NULL };
+        size_t unknown, n = 1000;
+        for (size_t i = 0; i < n; i++) {
+            buf_reset(&in);
+            buf_add(&in, SLICE("\x40\x01"
+                               "a\x7f"));
+            size_t len = value + 127;
+            buf_addc(&in, (char)(0x80 | ((len - 127) & 0x7f)));
+            buf_addc(&in, (char)((len - 127) >> 7));
+            for (size_t k = 0; k < len; k++)
+                buf_addc(&in, (char)('a' + i % 20));
+            assert_true(hpack_join_block(j, hd, buf_slice(&in), say, &out, &unknown));
+            assert_int_equal(unknown, 0);
+        }
+        buf_reset(&out);
+        assert_true(hpack_join_block(j, hd, SLICE("\xbf"), say, &out, &unknown));
+        assert_int_equal(unknown, 0);
+        assert_int_equal(buf_slice(&out).p[2], 'a' + (n - 2) % 20);
+        assert_true(hpack_join_block(j, hd, SLICE("\xff\xff\x05"), say, &out, &unknown));
+        assert_int_equal(unknown, 1);
+        buf_release(&out);
+        buf_release(&in);
+        nghttp2_hd_inflate_del(hd);
+        hpack_join_free(j);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(joined_before_every_block),
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
