@@ -605,6 +605,27 @@ static void joined_everywhere(void **state)
     release(&s);
 }
 
+/* The request is whole, its reply went by before frames were found: known, but missing.
+ */
+static void joined_past_the_reply(void **state)
+{
+    struct script s;
+    struct watch w;
+    (void)state;
+    begin(&s);
+    buf_release(&s.step[1].bytes);
+    s.n = 1; /* what the server said first is not seen */
+    ask(&s, 1, ASK("a"));
+    answer_head(&s, 1);
+    piece(&s, 1, ANSWER("a", "1", "2"), 0, 999, true);
+    seen_open(&w);
+    rest_of(&w, &s, 0, 0);
+    assert_string_equal(buf_cstr(&w.says), "a 1 aborted missing; ");
+    assert_int_equal(w.shared.count[HTTP_h2_joined], 1);
+    seen_close(&w);
+    release(&s);
+}
+
 /* HTTP/1 that was joined stays what it is, whatever its bodies hold but three frames. */
 static void joined_but_one(void **state)
 {
@@ -633,8 +654,11 @@ static void joined_but_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cut),      cmocka_unit_test(upgraded),
-        cmocka_unit_test(limits),         cmocka_unit_test(joined_everywhere),
+        cmocka_unit_test(every_cut),
+        cmocka_unit_test(upgraded),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(joined_everywhere),
+        cmocka_unit_test(joined_past_the_reply),
         cmocka_unit_test(joined_but_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
