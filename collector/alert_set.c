@@ -230,7 +230,7 @@ static size_t channel_of(const struct reader *r, struct slice name)
 
 static bool read_key(struct reader *r, struct slice text)
 {
-    if (text.n >= sizeof r->key)
+    if (!slice_is_text(text, sizeof r->key - 1))
         return false;
     memcpy(r->key, text.p, text.n);
     r->key[text.n] = '\0';
@@ -279,7 +279,8 @@ static bool read_channel(struct reader *r)
     }
 }
 
-/* The names and values of an object: labels (strings) or numbers. */
+/* The names and values of an object: labels (strings) or numbers. Only what was written
+ * is taken: other bytes would not be the same when written again. */
 static bool read_pairs(struct reader *r, struct alert_entry *e)
 {
     struct slice text, name = { 0 };
@@ -287,9 +288,11 @@ static bool read_pairs(struct reader *r, struct alert_entry *e)
         enum json_type t = json_next(&r->j, &text);
         if (t == JSON_KEY) {
             name = arena_dup(r->s->arena, text);
-            if (!name.p)
+            if (!name.p || !slice_is_text(text, sizeof r->key - 1))
                 return false;
         } else if (t == JSON_STRING && e->labels < ALERT_LABELS_MAX) {
+            if (!slice_is_text(text, ALERT_LABEL_BYTES))
+                return false;
             e->label[e->labels++] =
                 (struct alert_label){ name.p, arena_dup(r->s->arena, text) };
         } else if (t == JSON_NUMBER) {
@@ -363,6 +366,8 @@ static bool read_entry(struct reader *r)
             break;
         case JSON_STRING:
             if (key_is(r, "phase") && !read_phase(text, &e->a.phase))
+                return false;
+            if (!slice_is_text(text, ALERT_TEXT_BYTES))
                 return false;
             if (key_is(r, "summary"))
                 e->summary = arena_dup(r->s->arena, text);

@@ -42,11 +42,17 @@ static bool known_name(struct slice name)
     return false;
 }
 
+/* What is written must be read again as it was: other bytes would grow to U+FFFD each. */
+static bool is_text(struct slice s)
+{
+    return slice_is_text(s, SILENCE_TEXT_MAX);
+}
+
 bool silence_match_valid(struct slice match, struct buf *why)
 {
     struct slice name, value, rest = match;
-    if (match.n == 0 || match.n > SILENCE_TEXT_MAX) {
-        buf_addf(why, "a matcher has 1 to %d bytes", SILENCE_TEXT_MAX);
+    if (match.n == 0 || !is_text(match)) {
+        buf_addf(why, "a matcher has 1 to %d bytes of UTF-8", SILENCE_TEXT_MAX);
         return false;
     }
     for (bool more = true; more;) {
@@ -151,7 +157,7 @@ static bool take(struct silence *s, struct slice key, enum json_type t, struct s
                                                            : NULL;
     if (t == JSON_STRING && text) {
         *text = arena_dup(a, v);
-        return text->p;
+        return text->p && is_text(v);
     }
     if (t == JSON_NUMBER && slice_eq(key, SLICE("at_ms")))
         return slice_i64(v, &s->at_ms);
@@ -251,8 +257,8 @@ enum status silences_add(const char *dir, const struct silence *add, int64_t now
     char name[SILENCE_ID + 1];
     if (!silence_match_valid(add->match, why))
         return ST_BAD;
-    if (add->comment.n > SILENCE_TEXT_MAX) {
-        buf_addf(why, "a comment has at most %d bytes", SILENCE_TEXT_MAX);
+    if (!is_text(add->comment)) {
+        buf_addf(why, "a comment has at most %d bytes of UTF-8", SILENCE_TEXT_MAX);
         return ST_BAD;
     }
     int fd = state_file_lock(dir, file_name, why);

@@ -128,6 +128,16 @@ size_t slice_utf8(struct slice s)
     return n;
 }
 
+bool slice_is_text(struct slice s, size_t most)
+{
+    if (s.n > most)
+        return false;
+    for (size_t n; s.n; s = slice_from(s, n))
+        if ((n = slice_utf8(s)) == 0)
+            return false;
+    return true;
+}
+
 size_t slice_printable(struct slice s)
 {
     const unsigned char *u = (const unsigned char *)s.p;

@@ -80,6 +80,9 @@ bool slice_i64(struct slice s, int64_t *out); /* the same with an optional '-' *
 /* Length of the valid UTF-8 sequence (RFC 3629) that s begins with: 1..4, or 0. */
 size_t slice_utf8(struct slice s);
 
+/* Is all of s valid UTF-8, and at most `most` bytes of it? */
+bool slice_is_text(struct slice s, size_t most);
+
 /*
  * The same for a sequence that may stand on a terminal as it is: 0 too for controls (C0,
  * DEL, C1), line separators and marks that turn the direction of writing.

@@ -89,6 +89,11 @@ static void test_file(void **state)
     assert_int_equal(silences_remove(dir, SLICE("nope"), &why), ST_NOT_FOUND);
     buf_reset(&why);
     assert_int_equal(silences_remove(dir, buf_slice(&id), &why), ST_OK);
+    add.comment = SLICE("caf\xe9");
+    assert_int_equal(silences_add(dir, &add, 1000, &id, &why), ST_BAD);
+    assert_string_equal(buf_cstr(&why), "a comment has at most 400 bytes of UTF-8");
+    add.match = SLICE("agent=caf\xe9");
+    assert_int_equal(silences_add(dir, &add, 1000, &id, &why), ST_BAD);
     add.match = SLICE("colour=red");
     assert_int_equal(silences_add(dir, &add, 1000, &id, &why), ST_BAD);
     snprintf(path, sizeof path, "%s/silences", dir);
