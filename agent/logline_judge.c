@@ -1,0 +1,149 @@
+/* A line of the application to its calls: see logline.h and logline_private.h. */
+#include "agent/logline_private.h"
+
+#include "agent/logtext.h"
+#include "common/instant.h"
+#include "common/json.h"
+
+enum { LOOKS = 16 /* records after which the inner format is taken as known */ };
+
+static void on_usage(void *arg, const struct usage *judged)
+{
+    struct logline_judging *j = arg;
+    struct logline *l = j->l;
+    struct usage u = *judged;
+    if (u.app.n == 0)
+        u.app = l->app_s;
+    if (u.environment.n == 0)
+        u.environment = l->environment_s;
+    if (u.ts_ns != USAGE_NO_TIME) {
+        l->last_ns = u.ts_ns;
+    } else {
+        u.ts_ns = l->last_ns != USAGE_NO_TIME ? l->last_ns : l->mtime_ns;
+        l->stats.time_guessed++;
+    }
+    u.seen = SEEN_LOG;
+    l->stats.records += u.accounting != ACCOUNTING_NONE;
+    j->emit(j->arg, &u);
+}
+
+static size_t record(struct logline_judging *j, struct slice json, const char **why)
+{
+    struct extract_hint hint = { j->l->provider_s, j->line_ns };
+    return extract_record(j->l->x, json, &hint, on_usage, j, why);
+}
+
+/*
+ * A line that does not begin as JSON: the objects inside of it; else its key=value pairs,
+ * those in JSON left aside, as that may hold a prompt.
+ */
+static size_t text_record(struct logline_judging *j, struct slice text, const char **why)
+{
+    struct logline *l = j->l;
+    struct slice json;
+    size_t n = 0, at = 0, first, done = 0;
+    int64_t ns;
+    if (instant_prefix(slice_from(text, text.p[0] == '['), &ns))
+        j->line_ns = ns;
+    *why = "no JSON and no key=value pairs";
+    buf_reset(&l->row);
+    while (logtext_json(text, &at, &l->scratch, &json, &first)) {
+        const char *broken = "empty";
+        if (json.n)
+            n += record(j, json, &broken);
+        if (broken)
+            continue; /* {'a': 1}, {A:1}: text */
+        buf_add(&l->row, slice_head(slice_from(text, done), first - done));
+        done = at;
+    }
+    if (slice_starts(slice_from(text, first), SLICE("{\""))) /* JSON that is cut off */
+        text = slice_head(text, first);
+    buf_add(&l->row, slice_from(text, done));
+    if (n == 0 && logtext_pairs(buf_slice(&l->row), &l->scratch))
+        n = record(j, buf_slice(&l->scratch), why);
+    if (l->row.cap > LOGLINE_JOIN / 8)
+        buf_release(&l->row);
+    return n;
+}
+
+static int otlp(struct logline *l, struct logparse *p)
+{
+    uint64_t before = l->otlp.dropped;
+    int n = log_otlp(p, &l->otlp);
+    l->stats.points_dropped += l->otlp.dropped - before;
+    return n;
+}
+
+/* By the parser of a format of logparse.h; LOGPARSE_OTHER: it is none of those. */
+static int parse(struct logline_judging *j, enum logformat format, struct slice text,
+                 const char **why)
+{
+    struct logline *l = j->l;
+    struct logparse p = { .text = text,
+                          .provider = l->provider_s,
+                          .line_ns = j->line_ns,
+                          .emit = on_usage,
+                          .arg = j,
+                          .scratch = &l->scratch,
+                          .call = &l->call };
+    int n = LOGPARSE_OTHER;
+    if (l->rule)
+        n = logrule_line(l->rule, &p, &l->counters);
+    else if (format == LOGFORMAT_codex)
+        n = log_codex(&p, &l->codex);
+    else if (format == LOGFORMAT_otlp)
+        n = otlp(l, &p);
+    else if (logparse_knows(format))
+        n = log_fields(&p, format);
+    *why = p.why;
+    return n;
+}
+
+static int json_record(struct logline_judging *j, struct slice text, const char **why)
+{
+    struct logline *l = j->l;
+    bool special = logparse_knows(l->format);
+    bool known = l->configured != LOGFORMAT_auto && l->configured != l->wrap;
+    enum logformat format = l->format;
+    if (!known && format != LOGFORMAT_codex && (special || l->looks < LOOKS))
+        format = logline_look(
+            text); /* formats may be mixed; plain JSON is soon taken as such */
+    int n = parse(j, format, text, why);
+    /* in files that are read whole most lines show no counter */
+    if (n < 0 && (!logline_reads_all(l) || needle_find(&l->needle, text, 0) != SIZE_MAX))
+        n = (int)record(j, text, why);
+    if (n > 0 && !known) {
+        l->format = format;
+        l->looks += l->looks < LOOKS;
+    }
+    return n;
+}
+
+void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
+{
+    struct logline *l = j->l;
+    const char *why = NULL;
+    while (text.n && text.p[0] == '\0')
+        text = slice_from(text, 1);
+    text = slice_trim(text);
+    if (text.n == 0)
+        return;
+    if (j->line_ns != USAGE_NO_TIME)
+        l->last_ns = j->line_ns;
+    if (logtext_fragment(text)) {
+        l->stats.not_json++;
+        return;
+    }
+    bool json = logtext_begins_json(text);
+    int n = l->rule ? parse(j, l->format, text, &why)
+            : json  ? json_record(j, text, &why)
+                    : (int)text_record(j, text, &why);
+    if (n)
+        return;
+    if (squeezed)
+        l->stats.too_long++;
+    else if (why && json)
+        l->stats.not_json++;
+    else
+        l->stats.no_record++;
+}

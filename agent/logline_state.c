@@ -1,0 +1,79 @@
+/* What a file's reading needs over a restart: see logline.h and logline_private.h. */
+#include "agent/logline_private.h"
+
+uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
+{
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        if (l->stream[i].waiting && l->stream[i].offset < next_offset)
+            next_offset = l->stream[i].offset;
+    return next_offset;
+}
+
+/*
+ * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex and OTLP their own state, for a table
+ * its names: one blank between words, numbers decimal.
+ */
+void logline_save(const struct logline *l, struct buf *out)
+{
+    buf_addf(out, "3 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
+    buf_addi(out, l->last_ns);
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        buf_addf(out, " %llu", (unsigned long long)l->stream[i].done);
+    if (l->wrap == LOGFORMAT_csv)
+        buf_addf(out, " %.*s", (int)l->head_n, l->head);
+    else if (l->format == LOGFORMAT_codex)
+        log_codex_save(&l->codex, out);
+    else if (l->format == LOGFORMAT_otlp)
+        log_otlp_save(&l->otlp, out);
+    else if (l->format == LOGFORMAT_regex || l->format == LOGFORMAT_fields)
+        logrule_save(&l->counters, out);
+}
+
+/* The next word of a saved state; empty at its end. */
+static struct slice word(struct slice *state)
+{
+    struct slice w;
+    slice_cut(*state, ' ', &w, state);
+    return w;
+}
+
+enum status logline_load(struct logline *l, struct slice state)
+{
+    enum logformat format, wrap;
+    int64_t last;
+    uint64_t done[UNWRAP_STREAMS];
+    struct log_codex codex = { .begin_ns = 0 };
+    struct log_otlp otlp = { .calls = false };
+    struct logrule_state counters = { { 0 } };
+    bool ruled;
+    if (!slice_eq(word(&state), SLICE("3")) || !logformat_parse(word(&state), &format) ||
+        logline_wraps(format) || !logformat_parse(word(&state), &wrap) ||
+        (wrap != LOGFORMAT_auto && !logline_wraps(wrap)) ||
+        !slice_i64(word(&state), &last))
+        return ST_BAD;
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        if (!slice_u64(word(&state), &done[i]))
+            return ST_BAD;
+    ruled = format == LOGFORMAT_regex || format == LOGFORMAT_fields;
+    bool table = wrap == LOGFORMAT_csv;
+    if (table                       ? state.n > LOGCSV_HEAD
+        : ruled                     ? !logrule_load(&counters, state)
+        : format == LOGFORMAT_codex ? !log_codex_load(&codex, state)
+        : format == LOGFORMAT_otlp  ? !log_otlp_load(&otlp, state)
+                                    : state.n != 0)
+        return ST_BAD;
+    if (l->configured == LOGFORMAT_auto)
+        l->wrap = wrap;
+    if (!l->rule && !ruled &&
+        (l->configured == LOGFORMAT_auto || l->configured == l->wrap))
+        l->format = format;
+    if (table)
+        l->head_n = logline_keep_head(l, state);
+    l->codex = codex;
+    l->otlp = otlp;
+    l->counters = counters;
+    l->last_ns = last;
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
+        l->stream[i].done = done[i];
+    return ST_OK;
+}
