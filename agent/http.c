@@ -25,7 +25,8 @@ struct http {
     size_t matched; /* bytes of the client's preface seen */
     char said[FRAME_TYPE + 1];
     size_t n_said; /* what the server has said before anything else, while undecided */
-    bool joined;   /* the begin was not seen: it may be HTTP/2 all the same */
+    bool joined;   /* the begin was not seen: it may be HTTP/2 all the same; or frames of
+                      it were lost */
     struct http2_seek seek[2];
     struct http_one *one;
     struct http_two *two;
@@ -222,6 +223,17 @@ static void on_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice by
         sniff_down(h, ts_ns, bytes);
 }
 
+/* Frames of that direction were lost: look for the next. */
+static void resume(struct http *h, enum stream_dir d)
+{
+    if (!h->joined)
+        h->seek[!d].found = true;
+    h->joined = true;
+    h->seek[d] = (struct http2_seek){ .highest = http_two_highest(h->two) };
+    if (d == STREAM_UP)
+        h->matched = PREFACE;
+}
+
 static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
 {
     struct http *h = arg;
@@ -238,7 +250,7 @@ static void on_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
     else if (seeking)
         return;
     else if (h->mode == TWO && !http_two_gap(h->two, d, ts_ns, bytes))
-        h->mode = OPAQUE;
+        resume(h, d);
 }
 
 static void on_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)

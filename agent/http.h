@@ -69,6 +69,7 @@ struct http_shared {
     void *arg;
     struct http_limits limits; /* HTTP_LIMITS */
     http_label_fn *label;      /* NULL: nobody asks */
+    bool keep_credentials;     /* label asks for fields that hold them: hpack.h */
     uint64_t count[HTTP_COUNTS];
     size_t in_flight; /* now, of all connections */
 };

@@ -1,9 +1,7 @@
 /* Frames are read byte-wise up to their payload; DATA is handed on as it comes. */
 #include "agent/http2.h"
 
-#include "agent/hpack_join.h"
-
-#include <nghttp2/nghttp2.h>
+#include "agent/hpack.h"
 
 enum {
     DATA,
@@ -18,31 +16,20 @@ enum {
     CONTINUATION
 };
 enum { END_STREAM = 1, END_HEADERS = 4, PADDED = 8, HAS_PRIORITY = 32 };
-enum { TABLE_MAX = 1 << 20, FRAME_MAX = (1 << 24) - 1 };
 
-enum status http2_init(struct http2 *h, size_t header_bytes,
+enum status http2_init(struct http2 *h, size_t header_bytes, bool keep_all,
                        const struct http2_events *on, void *arg)
 {
     *h = (struct http2){ .on = on, .arg = arg, .header_bytes = header_bytes };
     h->block.limit = header_bytes;
     arena_init(&h->fields, 2 * header_bytes);
-    if (nghttp2_hd_inflate_new(&h->hpack) != 0)
-        return ST_NOMEM;
-    nghttp2_hd_inflate_change_table_size(h->hpack, TABLE_MAX);
-    return ST_OK;
-}
-
-enum status http2_join(struct http2 *h)
-{
-    h->join = hpack_join_new();
-    return h->join ? ST_OK : ST_NOMEM;
+    h->hpack = hpack_new(keep_all);
+    return h->hpack ? ST_OK : ST_NOMEM;
 }
 
 void http2_release(struct http2 *h)
 {
-    hpack_join_free(h->join);
-    if (h->hpack)
-        nghttp2_hd_inflate_del(h->hpack);
+    hpack_free(h->hpack);
     buf_release(&h->block);
     arena_release(&h->fields);
 }
@@ -73,23 +60,12 @@ static void keep_field(void *arg, struct slice name, struct slice value)
         l->field[l->n++] = (struct extract_header){ name, value };
 }
 
-static bool inflate_block(struct http2 *h, struct slice in, struct list *l)
+/* It may hold a credential. */
+static void clear_block(struct http2 *h)
 {
-    for (;;) {
-        nghttp2_nv nv;
-        int flags = 0;
-        ssize_t n =
-            nghttp2_hd_inflate_hd2(h->hpack, &nv, &flags, (const uint8_t *)in.p, in.n, 1);
-        if (n < 0)
-            return false;
-        in = slice_from(in, (size_t)n);
-        if (flags & NGHTTP2_HD_INFLATE_EMIT)
-            keep_field(l, slice_of(nv.name, nv.namelen), slice_of(nv.value, nv.valuelen));
-        if (flags & NGHTTP2_HD_INFLATE_FINAL)
-            return nghttp2_hd_inflate_end_headers(h->hpack) == 0;
-        if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && !in.n)
-            return false;
-    }
+    if (h->block.n)
+        explicit_bzero(h->block.p, h->block.n);
+    buf_reset(&h->block);
 }
 
 static bool block_done(struct http2 *h)
@@ -98,11 +74,8 @@ static bool block_done(struct http2 *h)
     h->in_block = false;
     if (h->block.st != ST_OK)
         return bad(h, "a header block over the limit");
-    struct slice in = buf_slice(&h->block);
-    bool ok = h->join
-                  ? hpack_join_block(h->join, h->hpack, in, keep_field, &l, &h->unknown)
-                  : inflate_block(h, in, &l);
-    buf_reset(&h->block);
+    bool ok = hpack_block(h->hpack, buf_slice(&h->block), keep_field, &l, &h->unknown);
+    clear_block(h);
     if (ok && h->opener == HEADERS) {
         h->on->headers(h->arg, h->stream, l.over ? NULL : l.field, l.over ? 0 : l.n);
         if (h->block_ends)
@@ -141,6 +114,7 @@ static bool frame_begin(struct http2 *h)
     h->type = p[3];
     h->flags = p[4];
     h->stream = stream;
+    h->highest = stream > h->highest ? stream : h->highest;
     const char *why = frame_refused(h);
     if (why)
         return bad(h, why);
@@ -227,13 +201,25 @@ bool http2_feed(struct http2 *h, struct slice in)
     return ok;
 }
 
-bool http2_gap(struct http2 *h, uint64_t bytes, uint32_t *stream)
+bool http2_gap(struct http2 *h, uint64_t bytes, uint32_t *stream, bool *ends)
 {
     bool inside = !h->why && h->have == HTTP2_FRAME_HEAD && h->type == DATA &&
-                  !h->padded && bytes && bytes < h->left;
+                  !h->padded && bytes && bytes <= h->left;
     if (!inside)
-        return bad(h, "bytes of a frame are lost");
-    h->left -= (uint32_t)bytes;
+        return false;
     *stream = h->stream;
+    h->left -= (uint32_t)bytes;
+    *ends = !h->left && h->flags & END_STREAM;
+    if (!h->left)
+        h->have = 0;
     return true;
+}
+
+void http2_lose(struct http2 *h)
+{
+    clear_block(h);
+    hpack_lose(h->hpack);
+    h->have = 0;
+    h->left = 0;
+    h->in_block = false;
 }

@@ -1,14 +1,13 @@
 /*
  * One direction of an HTTP/2 connection: bytes cut anywhere -> header lists, data without
- * padding, ends and resets of streams (RFC 9113); header compression by libnghttp2. Fed
- * by http_two, which knows which stream is which call.
+ * padding, ends and resets of streams (RFC 9113); header compression by hpack. Fed by
+ * http_two, which knows which stream is which call.
  *
  * SETTINGS are not followed: the decoder allows any table up to a megabyte, and an
  * encoder says in its own blocks how much of that it uses (RFC 7541, 6.3). Refuses:
- * header blocks over the limit, frames outside the grammar, and to read on after one
- * header block was lost: the table would name the wrong headers. Joined in its middle, a
- * direction is read from the begin of a frame on (http2_seek), and header fields that
- * speak of what was before are left out (hpack_join).
+ * header blocks over the limit, frames outside the grammar. Joined in its middle, or
+ * after frames were lost, a direction is read from the begin of a frame on (http2_seek),
+ * and header fields that speak of what was before are left out.
  */
 #ifndef BREAKEVEN_HTTP2_H
 #define BREAKEVEN_HTTP2_H
@@ -27,8 +26,7 @@ struct http2_events {
     void (*reset)(void *arg, uint32_t stream); /* RST_STREAM */
 };
 
-struct nghttp2_hd_inflater;
-struct hpack_join;
+struct hpack;
 
 struct http2 {
     const struct http2_events *on;
@@ -37,6 +35,7 @@ struct http2 {
     size_t have;               /* of head */
     uint32_t left;             /* of the payload */
     uint32_t stream, pad;      /* pad: bytes at the payload's end to be left out */
+    uint32_t highest;          /* stream */
     unsigned char type, flags; /* of the frame at hand */
     unsigned char skip;        /* bytes at the payload's start to be left out */
     unsigned char opener;      /* type of the frame that the block began with */
@@ -45,26 +44,26 @@ struct http2 {
     size_t header_bytes;       /* limit */
     struct buf block;          /* compressed header list that is cut */
     struct arena fields;
-    struct nghttp2_hd_inflater *hpack;
-    struct hpack_join *join; /* NULL: its begin was seen */
-    size_t unknown;          /* fields left out of the header list at hand */
-    const char *why;         /* it is dead; NULL: it is not */
+    struct hpack *hpack;
+    size_t unknown;  /* fields left out of the header list at hand */
+    const char *why; /* it is dead; NULL: it is not */
 };
 
-/* `on` and `arg` are borrowed. ST_NOMEM. */
-enum status http2_init(struct http2 *h, size_t header_bytes,
+/* `on` and `arg` are borrowed; keep_all: hpack.h. ST_NOMEM. */
+enum status http2_init(struct http2 *h, size_t header_bytes, bool keep_all,
                        const struct http2_events *on, void *arg);
-/* Its begin was not seen: before the first byte. ST_NOMEM. */
-enum status http2_join(struct http2 *h);
 void http2_release(struct http2 *h);
 
 /* The next in-order bytes, behind the preface. False: dead, h->why says why. */
 bool http2_feed(struct http2 *h, struct slice in);
 
 /*
- * `bytes` are lost. True: inside the data of *stream, reading goes on. False: dead, since
- * a frame, and with it perhaps a header block, is lost.
+ * `bytes` are lost. True: of the data of *stream, and reading goes on; *ends: they were
+ * its last. False: a frame, and with it perhaps a header block, is lost: http2_lose.
  */
-bool http2_gap(struct http2 *h, uint64_t bytes, uint32_t *stream);
+bool http2_gap(struct http2 *h, uint64_t bytes, uint32_t *stream, bool *ends);
+
+/* Frames were lost, or the begin was not seen: a frame begins with the next byte fed. */
+void http2_lose(struct http2 *h);
 
 #endif

@@ -29,7 +29,8 @@ static bool may_be(struct http2_seek *s)
     uint32_t stream =
         (uint32_t)p[5] << 24 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 8 | p[8];
     unsigned type = p[3];
-    if (type >= sizeof grammar / sizeof *grammar || stream > INT32_MAX)
+    if (type >= sizeof grammar / sizeof *grammar || stream > INT32_MAX ||
+        (s->highest && stream > s->highest))
         return false;
     unsigned on = grammar[type].on;
     bool fits = !stream ? on & ON_CONNECTION : on == ON_ODD ? stream & 1 : on & ON_STREAM;
@@ -57,15 +58,37 @@ static size_t preface(struct http2_seek *s, struct slice in)
 
 static void reset(struct http2_seek *s)
 {
-    *s = (struct http2_seek){ .have = 0 };
+    *s = (struct http2_seek){ .highest = s->highest };
+}
+
+/* Every header in there, from its begin on, can be one; of the last its frame may end
+ * there, too, or it is the second at least: zeros before a length look like one. */
+static bool begins(struct slice in, uint32_t highest)
+{
+    struct http2_seek s = { .highest = highest };
+    while (in.n >= HTTP2_FRAME_HEAD) {
+        memcpy(s.head, in.p, HTTP2_FRAME_HEAD);
+        if (!may_be(&s) || (!s.chain && s.head[3] == CONTINUATION))
+            return false;
+        in = slice_from(in, HTTP2_FRAME_HEAD);
+        s.chain++;
+        if (s.left > in.n)
+            return s.chain > 1;
+        in = slice_from(in, s.left);
+    }
+    return s.chain > 0;
 }
 
 size_t http2_seek(struct http2_seek *s, struct slice in)
 {
+    unsigned least = s->highest ? HTTP2_SEEK_CHAIN - 1 : HTTP2_SEEK_CHAIN;
     size_t at = 0;
     if (!s->following) {
         reset(s);
-        at = preface(s, in);
+        if (s->highest)
+            s->found = begins(in, s->highest);
+        else
+            at = preface(s, in);
         s->following = !s->found;
     }
     while (!s->found && at < in.n) {
@@ -84,7 +107,7 @@ size_t http2_seek(struct http2_seek *s, struct slice in)
             }
             s->chain++;
         }
-        s->found = s->chain >= HTTP2_SEEK_CHAIN && !s->left && !s->have && !s->in_block;
+        s->found = s->chain >= least && !s->left && !s->have && !s->in_block;
     }
     return at;
 }

@@ -2,11 +2,14 @@
  * Where do frames begin on a direction of HTTP/2 that was joined in its middle? A chain
  * of frame headers that each are what a header can be (RFC 9113, 4.1 and 6), one where
  * the length of the one before says, from the begin of a segment on: frames mostly begin
- * there. Also the client's preface. Keeps no byte, but for a header that is cut. Pure;
- * fed by http.
+ * there. Also the client's preface. Keeps no byte, but for a header that is cut. Where
+ * frames were lost of a connection known to be HTTP/2, fewer will do, of streams that
+ * there can be, and if they are those of one segment not a byte is passed over. Pure; fed
+ * by http.
  *
- * Refuses: to believe fewer than HTTP2_SEEK_CHAIN headers, lengths over the default limit
- * of a frame, unknown types, and to look inside a segment.
+ * Refuses: to believe fewer than HTTP2_SEEK_CHAIN headers of a connection that was
+ * joined, lengths over the default limit of a frame, unknown types, and to look inside a
+ * segment.
  */
 #ifndef BREAKEVEN_HTTP2_SEEK_H
 #define BREAKEVEN_HTTP2_SEEK_H
@@ -21,9 +24,10 @@ struct http2_seek {
     size_t have;
     uint32_t left; /* of a payload that is passed over */
     uint32_t stream;
-    unsigned chain; /* headers in a row */
-    bool following; /* else the next piece may begin a chain */
-    bool in_block;  /* CONTINUATION must follow */
+    uint32_t highest; /* stream there can be, of a direction with a loss; 0: joined */
+    unsigned chain;   /* headers in a row */
+    bool following;   /* else the next piece may begin a chain */
+    bool in_block;    /* CONTINUATION must follow */
     bool found;
 };
 

@@ -97,6 +97,8 @@ void http_call_response(struct http_call *c, uint16_t status,
 {
     if (!c)
         return;
+    if (!c->mute[STREAM_DOWN])
+        c->lost = false; /* it did not go by unread */
     c->status = status;
     c->responding = true;
     c->byte_ns = ts_ns;

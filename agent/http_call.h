@@ -32,7 +32,8 @@ struct http_call {
     struct parked *state;     /* NULL: not judged */
     struct decode *decode[2]; /* by enum stream_dir; NULL: as it is */
     bool mute[2];             /* nothing more of that body is looked at */
-    bool lost;                /* bytes of the response, or its coding: no numbers */
+    bool lost; /* bytes of the response, or its coding: no numbers. Not mute: maybe, as
+                  long as its head does not come */
     bool lost_request;
     bool done[2]; /* that message has ended */
     bool head, connect, expect, h2c, websocket;

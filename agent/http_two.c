@@ -32,6 +32,15 @@ static void finish(struct http_two *t, struct http_call **at)
     http_call_end(c, t->now_ns);
 }
 
+/* A call whose reply went by unread, perhaps. */
+static struct http_call **first_lost(struct http_two *t)
+{
+    struct http_call **at = &t->calls;
+    while (*at && !(*at)->lost)
+        at = &(*at)->next;
+    return at;
+}
+
 /* --- header lists ---------------------------------------------------------------------
  */
 
@@ -89,6 +98,8 @@ static void request(void *arg, uint32_t stream, const struct extract_header *fie
         return;
     }
     struct http_call *c = NULL;
+    if (t->n >= s->limits.in_flight)
+        finish(t, first_lost(t));
     if (t->n < s->limits.in_flight)
         c = http_call_new(t->conn, &r, stream, t->now_ns);
     else
@@ -213,8 +224,8 @@ struct http_two *http_two_new(const struct http_conn *c, struct http_call *first
         return NULL;
     t->conn = c;
     for (int d = 0; d < 2; d++) {
-        if (http2_init(&t->side[d], c->shared->limits.header_bytes, &events[d], t) !=
-            ST_OK) {
+        if (http2_init(&t->side[d], c->shared->limits.header_bytes,
+                       c->shared->keep_credentials, &events[d], t) != ST_OK) {
             http_two_free(t, 0);
             return NULL;
         }
@@ -227,10 +238,7 @@ struct http_two *http_two_joined(const struct http_conn *c)
     struct http_two *t = http_two_new(c, NULL);
     for (int d = 0; t && d < 2; d++) {
         t->unseen[d] = true;
-        if (http2_join(&t->side[d]) != ST_OK) {
-            http_two_free(t, 0);
-            return NULL;
-        }
+        http2_lose(&t->side[d]);
     }
     return t;
 }
@@ -268,12 +276,64 @@ bool http_two_data(struct http_two *t, enum stream_dir d, int64_t ts_ns, struct 
     return http2_feed(&t->side[d], in) || give_up(t, HTTP_bad_frame);
 }
 
+/* Requests under way; true: the call is over. */
+static bool lose_up(struct http_call *c)
+{
+    if (c->done[STREAM_UP])
+        return false;
+    http_call_gap(c, STREAM_UP);
+    c->done[STREAM_UP] = true; /* its end may be what is lost */
+    return c->done[STREAM_DOWN];
+}
+
+/* Replies under way, and those that did not begin: unless their head still comes. */
+static bool lose_down(struct http_call *c)
+{
+    if (c->done[STREAM_DOWN])
+        return false;
+    if (!c->responding) {
+        c->lost = true;
+        return false;
+    }
+    http_call_gap(c, STREAM_DOWN);
+    c->done[STREAM_DOWN] = true;
+    c->first_ns = INT64_MIN; /* its duration is not known */
+    return c->done[STREAM_UP];
+}
+
+static void lose(struct http_two *t, enum stream_dir d)
+{
+    t->conn->shared->count[HTTP_headers_lost]++;
+    t->unseen[d] = true;
+    http2_lose(&t->side[d]);
+    for (struct http_call **at = &t->calls, *c; (c = *at) != NULL;) {
+        if (c->socket)
+            http_call_skip(c, d, 0, t->now_ns);
+        if (!c->socket && (d == STREAM_UP ? lose_up(c) : lose_down(c)))
+            finish(t, at);
+        else
+            at = &c->next;
+    }
+}
+
 bool http_two_gap(struct http_two *t, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
 {
     uint32_t stream;
+    bool ends;
     t->now_ns = ts_ns;
-    if (!http2_gap(&t->side[d], bytes, &stream))
-        return give_up(t, HTTP_headers_lost);
+    if (!http2_gap(&t->side[d], bytes, &stream, &ends)) {
+        lose(t, d);
+        return false;
+    }
     http_call_skip(*find(t, stream), d, bytes, ts_ns);
+    if (ends)
+        end(t, stream, d);
     return true;
+}
+
+uint32_t http_two_highest(const struct http_two *t)
+{
+    enum { MORE = 2000 };
+    uint32_t up = t->side[STREAM_UP].highest, down = t->side[STREAM_DOWN].highest;
+    return (up > down ? up : down) + MORE;
 }

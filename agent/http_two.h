@@ -27,6 +27,9 @@ void http_two_free(struct http_two *t, int64_t ts_ns);
 
 /* False: given up (counted), nothing more is read; its calls have been ended as lost. */
 bool http_two_data(struct http_two *t, enum stream_dir d, int64_t ts_ns, struct slice in);
+/* False: frames are lost (counted). Bytes come again after http_two_found, as above. */
 bool http_two_gap(struct http_two *t, enum stream_dir d, int64_t ts_ns, uint64_t bytes);
+/* Streams beyond are not to be expected soon. */
+uint32_t http_two_highest(const struct http_two *t);
 
 #endif

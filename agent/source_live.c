@@ -2,10 +2,12 @@
 #include "agent/source_live.h"
 
 #include "agent/attribute.h"
+#include "agent/hpack.h"
 #include "agent/live.h"
 #include "agent/live_report.h"
 #include "agent/process.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 enum {
@@ -145,6 +147,21 @@ static void on_dark(void *arg, const struct dark_host *host,
     s->env->emit(s->env->emit_arg, &u);
 }
 
+/* A row of `apps` compares a header that holds keys. */
+static bool asks_credentials(const struct config_capture *c)
+{
+    for (size_t i = 0; i < c->apps.n; i++) {
+        const struct config_app *r = config_app(c, i);
+        char name[64];
+        size_t n = 0;
+        for (; *r->header && r->header_name[n] && n < sizeof name; n++)
+            name[n] = (char)tolower((unsigned char)r->header_name[n]);
+        if (hpack_is_credential(slice_of(name, n)))
+            return true;
+    }
+    return false;
+}
+
 /* --- opening --------------------------------------------------------------------------
  */
 
@@ -155,6 +172,7 @@ static struct traffic_options options_of(struct live_source *s)
     o.extract = s->env->extract;
     o.emit = on_call;
     o.label = s->c->apps.n ? on_label : NULL;
+    o.keep_credentials = asks_credentials(s->c);
     o.dark = on_dark;
     o.arg = s;
     o.flows.max_flows = (size_t)l->connections;

@@ -67,7 +67,8 @@ struct traffic *traffic_new(const struct traffic_options *o)
                                     .emit = o->emit,
                                     .arg = o->arg,
                                     .limits = o->http,
-                                    .label = o->label };
+                                    .label = o->label,
+                                    .keep_credentials = o->keep_credentials };
     struct flow_events events = conn_events(&t->conn);
     t->capture = t->conn.secrets ? capture_new(&o->flows, &events, NULL) : NULL;
     if (t->capture)

@@ -21,6 +21,7 @@ struct traffic_options {
     http_label_fn *label;    /* NULL: nobody asks whose call it is */
     traffic_dark_fn *dark;   /* NULL: only counted */
     void *arg;
+    bool keep_credentials; /* http.h */
     struct flow_limits flows;
     struct tls_options tls;
     struct http_limits http;

@@ -33,10 +33,11 @@ static void run(struct slice in, size_t cut, uint64_t gap, struct buf *out)
     static const struct http2_events events = { on_headers, on_data, on_end, on_end };
     struct http2 h;
     uint32_t stream;
-    assert(http2_init(&h, 4096, &events, out) == ST_OK);
+    bool ends;
+    assert(http2_init(&h, 4096, false, &events, out) == ST_OK);
     http2_feed(&h, slice_head(in, cut));
-    if (gap)
-        http2_gap(&h, gap - 1, &stream);
+    if (gap && !http2_gap(&h, gap - 1, &stream, &ends))
+        http2_lose(&h);
     http2_feed(&h, slice_from(in, cut));
     http2_release(&h);
 }

@@ -605,6 +605,77 @@ static void joined_everywhere(void **state)
     release(&s);
 }
 
+/* --- losses
+ * -----------------------------------------------------------------------------
+ */
+
+struct loss {
+    size_t step, at, bytes; /* from `at` of that step on, and of later ones of its side */
+    bool known;             /* how many */
+};
+
+static void play_lossy(struct watch *w, const struct script *s, const struct loss *l)
+{
+    struct http_options o = { .shared = &w->shared, .server_port = 443 };
+    struct http *h = http_new(&o);
+    struct stream_sink k;
+    size_t lost = 0;
+    http_sink(h, &k);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct step *t = &s->step[i];
+        int64_t ts = (int64_t)(i + 1) * SECOND;
+        struct slice all = buf_slice(&t->bytes);
+        bool here = i >= l->step && t->d == s->step[l->step].d && lost < l->bytes;
+        size_t keep = here ? (i == l->step ? l->at : 0) : all.n;
+        struct slice gone = slice_head(slice_from(all, keep), l->bytes - lost);
+        struct guarded a = guard_copy(slice_head(all, keep)),
+                       b = guard_copy(slice_from(all, keep + gone.n));
+        if (a.s.n)
+            k.data(k.arg, t->d, ts, a.s);
+        lost += here ? gone.n : 0;
+        if (here && lost == l->bytes)
+            k.gap(k.arg, t->d, ts, l->known ? l->bytes : 0);
+        if (b.s.n)
+            k.data(k.arg, t->d, ts, b.s);
+        guard_release(&a);
+        guard_release(&b);
+    }
+    http_free(h);
+}
+
+/* Frames are lost anywhere: what is told is right or missing, no call twice, and most of
+ * those after it are right again. */
+static void lost_anywhere(void **state)
+{
+    struct script s;
+    struct rng r = rng_open("losses");
+    size_t told = 0, right = 0, runs = 1000;
+    (void)state;
+    begin(&s);
+    nghttp2_hd_deflate_change_table_size(s.hd[STREAM_DOWN], 4096);
+    for (unsigned call = 0; call < TALKS; call++)
+        talk(&s, call);
+    for (size_t run = 0; run < runs; run++) {
+        struct loss l = { .step = 2 + rng_below(&r, 8), .known = rng_below(&r, 4) > 0 };
+        struct watch w;
+        l.at = rng_below(&r, s.step[l.step].bytes.n);
+        l.bytes = 1 + rng_below(&r, rng_below(&r, 2) ? 60 : 3000);
+        seen_open(&w);
+        play_lossy(&w, &s, &l);
+        size_t n = 0;
+        for (const char *at = buf_cstr(&w.says); (at = strstr(at, "; ")); at += 2)
+            n++;
+        right += right_ones(buf_cstr(&w.says), l.step, l.at);
+        CHECK(n <= TALKS, "%zu calls told, lost %zu at %zu+%zu", n, l.bytes, l.step,
+              l.at);
+        told += n;
+        seen_close(&w);
+    }
+    CHECK(told > runs * (TALKS - 2) && right > runs * TALKS / 2,
+          "%zu told, %zu right of %zu", told, right, runs * TALKS);
+    release(&s);
+}
+
 /* The request is whole, its reply went by before frames were found: known, but missing.
  */
 static void joined_past_the_reply(void **state)
@@ -654,11 +725,9 @@ static void joined_but_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cut),
-        cmocka_unit_test(upgraded),
-        cmocka_unit_test(limits),
-        cmocka_unit_test(joined_everywhere),
-        cmocka_unit_test(joined_past_the_reply),
+        cmocka_unit_test(every_cut),      cmocka_unit_test(upgraded),
+        cmocka_unit_test(limits),         cmocka_unit_test(joined_everywhere),
+        cmocka_unit_test(lost_anywhere),  cmocka_unit_test(joined_past_the_reply),
         cmocka_unit_test(joined_but_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
-/* agent/hpack_join against libnghttp2's encoder, joined before every block: what is
+/* agent/hpack against libnghttp2's encoder, joined before every block: what is
  * emitted is what was said, in order, and what is not is counted. */
 #include "testing.h"
 
-#include "agent/hpack_join.h"
+#include "agent/hpack.h"
 #include "common/buf.h"
 
 #include <nghttp2/nghttp2.h>
@@ -70,11 +70,12 @@ static void hear(void *arg, struct slice name, struct slice value)
     h->heard++;
 }
 
-static nghttp2_hd_inflater *strings(void)
+static struct hpack *lost_one(void)
 {
-    nghttp2_hd_inflater *hd;
-    assert_int_equal(nghttp2_hd_inflate_new(&hd), 0);
-    return hd;
+    struct hpack *h = hpack_new(true);
+    assert_non_null(h);
+    hpack_lose(h);
+    return h;
 }
 
 static void joined_before_every_block(void **state)
@@ -89,13 +90,12 @@ static void joined_before_every_block(void **state)
             write_block(enc, &said[b], &seed);
         nghttp2_hd_deflate_del(enc);
         for (size_t from = 0; from < BLOCKS; from++) {
-            struct hpack_join *j = hpack_join_new();
-            nghttp2_hd_inflater *hd = strings();
+            struct hpack *j = from ? lost_one() : hpack_new(true);
             for (size_t b = from; b < BLOCKS; b++) {
                 struct hearing h = { .said = &said[b] };
                 size_t unknown = 99;
                 struct guarded g = guard_copy(buf_slice(&said[b].block));
-                bool ok = hpack_join_block(j, hd, g.s, hear, &h, &unknown);
+                bool ok = hpack_block(j, g.s, hear, &h, &unknown);
                 guard_release(&g);
                 CHECK(ok && !h.wrong, "seed %u from %zu block %zu", (unsigned)run, from,
                       b);
@@ -105,8 +105,7 @@ static void joined_before_every_block(void **state)
                 CHECK(from || !unknown, "seed %u block %zu: %zu unknown of the whole",
                       (unsigned)run, b, unknown);
             }
-            nghttp2_hd_inflate_del(hd);
-            hpack_join_free(j);
+            hpack_free(j);
         }
         for (size_t b = 0; b < BLOCKS; b++)
             buf_release(&said[b].block);
@@ -190,14 +189,13 @@ static void by_hand(void **state)
 {
     (void)state;
     for (size_t c = 0; c < COUNT_OF(cases); c++) {
-        struct hpack_join *j = hpack_join_new();
-        nghttp2_hd_inflater *hd = strings();
+        struct hpack *j = lost_one();
         struct buf out = { .p = NULL };
         size_t unknown = 0;
         bool ok = true;
         for (size_t i = 0; i < 3 && cases[c].in[i].n && ok; i++) {
             struct guarded g = guard_copy(cases[c].in[i]);
-            ok = hpack_join_block(j, hd, g.s, say, &out, &unknown);
+            ok = hpack_block(j, g.s, say, &out, &unknown);
             guard_release(&g);
         }
         CHECK(!strcmp(ok ? buf_cstr(&out) : "!", cases[c].says), "%s: %s", cases[c].name,
@@ -205,8 +203,7 @@ static void by_hand(void **state)
         CHECK(!ok || unknown == cases[c].unknown, "%s: %zu unknown", cases[c].name,
               unknown);
         buf_release(&out);
-        nghttp2_hd_inflate_del(hd);
-        hpack_join_free(j);
+        hpack_free(j);
     }
 }
 
@@ -216,8 +213,7 @@ static void bounded(void **state)
 {
     (void)state;
     for (size_t value = 1; value <= 4000; value += 3999) {
-        struct hpack_join *j = hpack_join_new();
-        nghttp2_hd_inflater *hd = strings();
+        struct hpack *j = lost_one();
         struct buf out = { .p = NULL }, in = { .p = NULL };
         size_t unknown, n = 1000;
         for (size_t i = 0; i < n; i++) {
@@ -229,19 +225,18 @@ static void bounded(void **state)
             buf_addc(&in, (char)((len - 127) >> 7));
             for (size_t k = 0; k < len; k++)
                 buf_addc(&in, (char)('a' + i % 20));
-            assert_true(hpack_join_block(j, hd, buf_slice(&in), say, &out, &unknown));
+            assert_true(hpack_block(j, buf_slice(&in), say, &out, &unknown));
             assert_int_equal(unknown, 0);
         }
         buf_reset(&out);
-        assert_true(hpack_join_block(j, hd, SLICE("\xbf"), say, &out, &unknown));
+        assert_true(hpack_block(j, SLICE("\xbf"), say, &out, &unknown));
         assert_int_equal(unknown, 0);
         assert_int_equal(buf_slice(&out).p[2], 'a' + (n - 2) % 20);
-        assert_true(hpack_join_block(j, hd, SLICE("\xff\xff\x05"), say, &out, &unknown));
+        assert_true(hpack_block(j, SLICE("\xff\xff\x05"), say, &out, &unknown));
         assert_int_equal(unknown, 1);
         buf_release(&out);
         buf_release(&in);
-        nghttp2_hd_inflate_del(hd);
-        hpack_join_free(j);
+        hpack_free(j);
     }
 }
 
