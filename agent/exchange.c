@@ -129,6 +129,8 @@ enum { LAST_WORD = sizeof last_word - 1, ANOTHER_WORD };
 static void event_data(void *arg, struct slice piece)
 {
     struct exchange *e = arg;
+    if (e->answer.notes) /* a second line of data: what was noted of the first is gone */
+        e->answer.notes->odd |= e->last_word != 0;
     for (size_t i = 0; i < piece.n && e->last_word != ANOTHER_WORD; i++)
         if (piece.p[i] == last_word[e->last_word])
             e->last_word++;
@@ -148,7 +150,69 @@ static void event_end(void *arg, struct slice name)
     walk_restart(&e->answer);
 }
 
-const struct sse_events exchange_sse = { .data = event_data, .end = event_end };
+static const struct sse_events sse_events = { .data = event_data, .end = event_end };
+
+/* Behind the blank line that ends the event at hand: 0 if that is not in `in`. */
+static size_t event_length(struct slice in)
+{
+    for (size_t at = 0, n; (n = slice_chr(slice_from(in, at), '\n')) != SIZE_MAX;) {
+        at += n + 1;
+        struct slice next = slice_from(in, at);
+        if (slice_starts(next, SLICE("\n")))
+            return at + 1;
+        if (slice_starts(next, SLICE("\r\n")))
+            return at + 2;
+    }
+    return 0;
+}
+
+/* Parse an event that is here as a whole, and keep it. */
+static void walk_event(struct exchange *e, struct slice event)
+{
+    struct repeat_notes notes = { .odd = judge_is_batch(e->hit.surface) ||
+                                         surface_is(e, "bedrock.agent") };
+    e->answer.notes = &notes;
+    sse_feed(&e->sse, event, &sse_events, e);
+    e->answer.notes = NULL;
+    repeat_learn(&e->repeat, event, &notes);
+}
+
+/* The last event again, but for its text and its counts. */
+static void say_again(struct exchange *e, const struct repeat_said *said)
+{
+    e->reply.text_out = said->measured;
+    e->reply.pieces = said->pieces;
+    for (unsigned i = 0; i < said->counts; i++)
+        raw_count(&e->reply, said->count[i].key, said->count[i].v);
+    e->answer.documents++;
+    exchange_document_end(e);
+}
+
+void exchange_events(struct exchange *e, struct slice in)
+{
+    while (in.n) {
+        struct repeat_said said;
+        bool between = sse_between(&e->sse);
+        size_t n = between ? repeat_match(&e->repeat, in, &said) : 0;
+        if (n) {
+            say_again(e, &said);
+        } else if (between && (n = event_length(in))) {
+            walk_event(e, slice_head(in, n));
+        } else {
+            n = in.n;
+            if (!between && event_length(in))
+                n = event_length(in);
+            e->repeat.parts = 0;
+            sse_feed(&e->sse, slice_head(in, n), &sse_events, e);
+        }
+        in = slice_from(in, n);
+    }
+}
+
+void exchange_events_end(struct exchange *e)
+{
+    sse_finish(&e->sse, &sse_events, e);
+}
 
 static void message_begin(void *arg, struct slice message_type, struct slice event_type)
 {

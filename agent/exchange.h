@@ -64,14 +64,18 @@ struct exchange {
     char path_model[RAW_TEXT], region[32];
     char id[RAW_TEXT], request_id[128], scope[96], object[64], type[64];
     size_t path_model_n, region_n, id_n, request_id_n, scope_n;
+    _Alignas(32) struct repeat repeat; /* the event before; last: see park */
 };
 
 /* Around each document of the reply: walk_fn of the answer. */
 void exchange_document_begin(void *arg);
 void exchange_document_end(void *arg);
 
-/* Events of the reply's framing; their argument is the exchange. */
-extern const struct sse_events exchange_sse;
+/* The next bytes of a reply of server-sent events, and their end. */
+void exchange_events(struct exchange *e, struct slice piece);
+void exchange_events_end(struct exchange *e);
+
+/* Messages of an event stream; their argument is the exchange. */
 extern const struct eventstream_events exchange_messages;
 
 #endif

@@ -83,6 +83,7 @@ void extract_begin(struct extract *x, struct slice scheme, struct slice host,
     (void)scheme;
     memset(e, 0, offsetof(struct exchange, path_model));
     e->path_model_n = e->region_n = e->id_n = e->request_id_n = e->scope_n = 0;
+    e->repeat.parts = 0;
     e->hit = provider_match(method, host, port, target);
     e->path_model_n = provider_decode(e->hit.model, e->path_model, sizeof e->path_model);
     e->region_n = keep(e->region, sizeof e->region, e->hit.region);
@@ -267,7 +268,7 @@ void extract_response_body(struct extract *x, struct slice piece)
         walk_feed(&e->answer, piece);
         break;
     case FRAMING_SSE:
-        sse_feed(&e->sse, piece, &exchange_sse, e);
+        exchange_events(e, piece);
         break;
     case FRAMING_EVENTSTREAM:
         eventstream_feed(&e->es, piece, &exchange_messages, e);
@@ -468,7 +469,7 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
         end = EXTRACT_COMPLETE;
     walk_finish(&e->ask);
     if (e->framing == FRAMING_SSE)
-        sse_finish(&e->sse, &exchange_sse, e);
+        exchange_events_end(e);
     else if (e->framing == FRAMING_JSON)
         walk_finish(&e->answer);
     if (e->answer.depth) /* cut inside a document: it says what it has said */

@@ -5,7 +5,8 @@
 
 enum {
     BLOCK = 32,
-    BLOCKS = (sizeof(struct exchange) + BLOCK - 1) / BLOCK,
+    /* The event before is not packed: at worst it is walked once more. */
+    BLOCKS = (offsetof(struct exchange, repeat) + BLOCK - 1) / BLOCK,
     BITMAP = (BLOCKS + 7) / 8,
 };
 
@@ -132,9 +133,10 @@ struct exchange *park_open(struct park *p, struct parked *e)
     struct parked *other = p->standing[e->place];
     if (other == e)
         return &at->exchange;
-    if (other)
+    if (other) { /* else it was zeroed when it became free */
         pack(other, at);
-    memset(at, 0, sizeof *at);
+        memset(at, 0, sizeof *at);
+    }
     p->standing[e->place] = e;
     if (e->packed)
         unpack(e, at);

@@ -9,6 +9,11 @@ void sse_init(struct sse *s)
     memset(s, 0, sizeof *s);
 }
 
+bool sse_between(const struct sse *s)
+{
+    return s->state == FIELD && !s->head_n && !s->has_data && !s->name_n && !s->after_cr;
+}
+
 static void dispatch(struct sse *s, const struct sse_events *on, void *arg)
 {
     if (s->has_data)

@@ -29,6 +29,9 @@ struct sse {
 
 void sse_init(struct sse *s);
 
+/* Is it before the first byte of an event? */
+bool sse_between(const struct sse *s);
+
 /* The next bytes; slices given to `on` live during the call. */
 void sse_feed(struct sse *s, struct slice in, const struct sse_events *on, void *arg);
 

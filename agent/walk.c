@@ -10,6 +10,7 @@ void walk_init(struct walk *w, const struct raw_table *table, enum raw_context t
     w->names = names;
     w->begin = w->end = NULL;
     w->arg = NULL;
+    w->notes = NULL;
     w->documents = 0;
     w->array = false;
     walk_restart(w);
@@ -49,38 +50,98 @@ static void keep(struct walk *w, const struct raw_key *k)
     *s = copy(w->names->pass[at][k->arg], WALK_PASS_TEXT, *s);
 }
 
-/* A text was passed over: its length is what lies between the key and here. */
+static void add_text(struct walk *w, uint64_t *measured, uint64_t n)
+{
+    *measured += n;
+    w->raw->pieces += measured == &w->raw->text_out && n;
+}
+
+/* A text was passed over: its length is what lies between its quotes. */
 static void measure(struct walk *w)
 {
-    uint64_t n = w->json.skip_end - w->value_at;
-    *w->measured += n > 3 ? n - 3 : 0; /* the colon and the quotes */
-    w->raw->pieces += w->measured == &w->raw->text_out && n > 3;
+    add_text(w, w->measured, w->json.skip_end - w->value_at - 2);
     w->measured = NULL;
 }
 
-static bool first_quote(const struct walk *w)
+/* Where the value of the key at hand begins, or NULL where that is another piece. */
+static const char *value_start(const struct walk *w)
 {
     const char *p = w->json.at;
     while (p < w->json.end && (*p == ' ' || *p == ':'))
         p++;
-    return p < w->json.end && *p == '"';
+    return p < w->json.end ? p : NULL;
+}
+
+static void odd(struct walk *w)
+{
+    if (w->notes)
+        w->notes->odd = true;
+}
+
+/*
+ * A value that nobody wants and that is no string: a number may be another one in the
+ * next event; a word or empty brackets hold no text.
+ */
+static void note_passed(struct walk *w)
+{
+    const char *p = value_start(w), *end = w->json.end;
+    if (!w->notes)
+        return;
+    if (!p) {
+        odd(w);
+        return;
+    }
+    size_t n = 0;
+    while (p + n < end && p[n] >= '0' && p[n] <= '9')
+        n++;
+    bool word = *p == 'n' || *p == 't' || *p == 'f';
+    bool empty = (*p == '[' || *p == '{') && end - p > 1 && p[1] == *p + 2;
+    if (n)
+        repeat_note(w->notes, REPEAT_DIGITS, slice_of(p, n), NULL);
+    else if (!word && !empty)
+        odd(w);
+}
+
+/* A string that is passed over, measured or not: at once if all of it is here. */
+static bool pass_string(struct walk *w, uint64_t *measured)
+{
+    struct slice text;
+    if (!json_raw_string(&w->json, &text))
+        return false;
+    if (measured)
+        add_text(w, measured, text.n);
+    if (w->notes) {
+        w->notes->odd |= measured == &w->raw->text_in;
+        repeat_note(w->notes, measured ? REPEAT_MEASURED : REPEAT_PASSED, text, NULL);
+    }
+    return true;
 }
 
 static void on_key(struct walk *w, struct slice name)
 {
     const struct raw_key *k =
         raw_find(w->table, w->level[w->depth - 1].context, name, name.n);
+    uint64_t *measured = k->action == A_TEXT_OUT  ? &w->raw->text_out
+                         : k->action == A_TEXT_IN ? &w->raw->text_in
+                                                  : NULL;
     w->key = k;
-    bool text = k->action == A_TEXT_OUT || k->action == A_TEXT_IN;
-    if (k->action == A_NONE && k->sub == C_SKIP && !k->see) {
-        json_skip(&w->json);
-    } else if (text) {
-        w->value_at = json_offset(&w->json);
-        if (first_quote(w)) {
-            w->measured = k->action == A_TEXT_OUT ? &w->raw->text_out : &w->raw->text_in;
+    if (measured) {
+        if (pass_string(w, measured)) {
+            w->raw->flags |= k->see;
+            return;
+        }
+        const char *quote = value_start(w);
+        if (quote && *quote == '"') {
+            w->value_at = json_offset(&w->json) + (uint64_t)(quote - w->json.at);
+            w->measured = measured;
             w->raw->flags |= k->see;
             json_skip(&w->json);
         }
+    } else if (k->action == A_NONE && k->sub == C_SKIP && !k->see) {
+        if (pass_string(w, NULL))
+            return;
+        note_passed(w);
+        json_skip(&w->json);
     }
 }
 
@@ -96,7 +157,12 @@ static void on_open(struct walk *w, bool object)
             w->begin(w->arg);
     }
     raw_enter(w->raw, k, object ? JSON_OBJECT : JSON_ARRAY);
+    if (w->notes) {
+        w->notes->documents += document;
+        w->notes->odd |= inlined || k->sub == C_PASS;
+    }
     if (k->sub == C_SKIP || w->depth == WALK_DEPTH) {
+        odd(w);
         json_skip(&w->json);
         return;
     }
@@ -126,13 +192,29 @@ static void next_value(struct walk *w)
         w->key = raw_element(w->level[w->depth - 1].context);
 }
 
+/* Only what can be said twice without a change, and holds no text of prompt or answer. */
+static void note_scalar(struct walk *w, enum json_type type, struct slice text)
+{
+    const struct raw_key *k = w->key;
+    if (type == JSON_NULL || type == JSON_FALSE)
+        return;
+    if (type == JSON_NUMBER && (k->action == A_NUM || k->action == A_NONE))
+        repeat_note(w->notes, k->action == A_NUM ? REPEAT_COUNT : REPEAT_DIGITS, text, k);
+    else if (type == JSON_TRUE)
+        w->notes->odd |= k->action != A_NONE && k->action != A_FLAG;
+    else
+        w->notes->odd |= k->action != A_STR && k->action != A_STR_ELSE &&
+                         k->action != A_MODALITY && k->action != A_MODALITY_TOKENS;
+}
+
 static void on_scalar(struct walk *w, enum json_type type, struct slice text)
 {
     const struct raw_key *k = w->key;
+    if (w->notes)
+        note_scalar(w, type, text);
     if (type == JSON_STRING && k->action == A_TEXT_OUT && json_depth(&w->json)) {
         /* a text whose quote lay in the next piece */
-        w->raw->text_out += text.n;
-        w->raw->pieces += text.n > 0;
+        add_text(w, &w->raw->text_out, json_string_bytes(&w->json, text));
         w->raw->flags |= k->see;
     } else if (raw_scalar(w->raw, k, type, text)) {
         keep(w, k);
@@ -149,6 +231,7 @@ static void run(struct walk *w)
         switch (type) {
         case JSON_BAD:
             w->dead = true;
+            odd(w);
             return;
         case JSON_MORE:
         case JSON_END:

@@ -10,7 +10,7 @@
 #ifndef BREAKEVEN_WALK_H
 #define BREAKEVEN_WALK_H
 
-#include "agent/raw.h"
+#include "agent/repeat.h"
 
 enum {
     WALK_DEPTH = 64,
@@ -32,9 +32,10 @@ struct walk {
     struct walk_names *names;
     walk_fn *begin, *end; /* of a document; may be NULL */
     void *arg;
+    struct repeat_notes *notes; /* of the event at hand, where they are wanted */
     enum raw_context top;
     const struct raw_key *key; /* of the value to come */
-    uint64_t value_at;         /* offset behind the key, for measured text */
+    uint64_t value_at;         /* offset of the quote, for measured text */
     uint64_t *measured;        /* text_in or text_out, while a text is passed over */
     unsigned depth;
     uint32_t documents;

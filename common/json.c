@@ -35,7 +35,7 @@ static enum json_type bad(struct json *j, const char *why)
 void json_init(struct json *j, enum json_flags flags)
 {
     j->at = j->end = j->start = NULL;
-    j->before = j->skip_end = 0;
+    j->before = j->string_at = j->skip_end = 0;
     j->why = "";
     j->state = S_VALUE;
     j->flags = (unsigned char)flags;
@@ -61,6 +61,11 @@ void json_finish(struct json *j)
 uint64_t json_offset(const struct json *j)
 {
     return j->before + (uint64_t)(j->at - j->start);
+}
+
+uint64_t json_string_bytes(const struct json *j, struct slice text)
+{
+    return text.p == j->hold ? json_offset(j) - j->string_at - 2 : text.n;
 }
 
 const char *json_why(const struct json *j)
@@ -220,6 +225,7 @@ static enum json_type start_string(struct json *j, enum json_type type,
     j->held = 0;
     j->escape = 0;
     j->surrogate = 0;
+    j->string_at = json_offset(j);
     j->state = S_STRING;
     j->at = first;
     return scan_string(j, text);

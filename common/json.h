@@ -42,6 +42,7 @@ enum json_flags { JSON_ONE = 0, JSON_MULTI = 1 };
 struct json {
     const char *at, *end; /* the chunk */
     uint64_t before;      /* bytes of earlier chunks */
+    uint64_t string_at;   /* json_offset of the quote of the last string in hold */
     uint64_t skip_end;    /* json_offset behind the last value that was passed over */
     const char *start;
     const char *why;
@@ -83,6 +84,9 @@ void json_skip(struct json *j);
  * consumed) for any other value, or when the chunk ends first.
  */
 bool json_raw_string(struct json *j, struct slice *raw);
+
+/* Bytes of `text`, the STRING just returned, as written between its quotes. */
+uint64_t json_string_bytes(const struct json *j, struct slice text);
 
 /* How deep the scanner stands: 0 at top level, 1 inside the outermost container. */
 static inline unsigned json_depth(const struct json *j)
