@@ -81,7 +81,9 @@ static void project(struct background *b, int64_t now_ms)
                                   .gpus = b->c.gpus,
                                   .now = now_ms / 1000,
                                   .kept = keep_decision,
-                                  .kept_arg = b };
+                                  .kept_arg = b,
+                                  .read = b->c.questions ? questions_keep : NULL,
+                                  .read_arg = b->c.questions };
     struct buf why = { 0 };
     size_t failed = 0;
     enum status st =

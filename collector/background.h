@@ -8,7 +8,7 @@
 #define BREAKEVEN_BACKGROUND_H
 
 #include "collector/alert_job.h"
-#include "collector/projection/job.h"
+#include "collector/projection/questions.h"
 
 struct background_config {
     struct store *store;
@@ -18,6 +18,7 @@ struct background_config {
     const struct gpu_list *gpus;
     const struct workload *workload;
     size_t workloads;
+    struct questions *questions; /* get what projections are made of; or NULL */
     const struct alert_config *alerts;
     const char *external_url; /* or NULL */
     struct metrics *metrics;  /* or NULL */

@@ -110,6 +110,7 @@ static enum status open_parts(struct parts *p, struct collector *c, struct buf *
                                           .gpus = &p->gpus,
                                           .workload = cf->workloads.at,
                                           .workloads = cf->workloads.n,
+                                          .questions = p->questions,
                                           .alerts = &cf->alerts,
                                           .external_url = path_or_null(cf->public_url),
                                           .metrics = p->metrics,

@@ -24,6 +24,7 @@ struct query_row {
     uint64_t calls_unpriced;  /* of `calls`: the model has no price that day */
     uint64_t tokens_unpriced; /* their tokens of all classes */
     uint32_t series;   /* smallest number of a series in it: the order of arrival */
+    uint32_t group;    /* equal within a query: equal dimensions; from 0, without gaps */
     uint32_t unpriced; /* bit f: some v[f] of a priced model has no price: lower bound */
 };
 
@@ -52,6 +53,25 @@ struct query_result {
 enum status query_usage(struct store *s, const struct price_book *book,
                         const struct store_query *q, struct arena *a,
                         struct query_result *out);
+
+/*
+ * The same, at most `most` rows (0: all) but whole buckets of time, at least one. *next:
+ * start of the first bucket that is left, INT64_MAX when none is. From there the same
+ * query goes on.
+ */
+enum status query_page(struct store *s, const struct price_book *book,
+                       const struct store_query *q, size_t most, struct arena *a,
+                       struct query_result *out, int64_t *next);
+
+/*
+ * The same rows in the same order, handed out one by one (borrowed during the call): in
+ * memory are one bucket of time and, in `names`, the dimensions. ST_END of fn ends it and
+ * is no error.
+ */
+typedef enum status query_row_fn(void *arg, const struct query_row *row);
+enum status query_groups(struct store *s, const struct price_book *book,
+                         const struct store_query *q, struct arena *names,
+                         query_row_fn *fn, void *arg);
 
 /*
  * The same without grouping: fn gets each scanned row with its measures as a query_row of

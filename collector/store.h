@@ -107,8 +107,8 @@ enum { STORE_FUTURE_S = 300 };
  */
 
 /*
- * A partial total. The engine may hand out several rows of one (time, dims) and in any
- * order. Everything is borrowed during the callback.
+ * A partial total. Rows come by time; of one time in any order, and there may be several
+ * of one (time, dims). Everything is borrowed during the callback.
  */
 struct store_row {
     int64_t time; /* start of the UTC day or hour it comes from; not yet of the grain */
@@ -134,6 +134,7 @@ struct store_agent {
 };
 typedef enum status store_agent_fn(void *arg, const struct store_agent *a);
 typedef enum status store_value_fn(void *arg, struct slice value);
+typedef enum status store_day_fn(void *arg, int64_t day);
 
 /* A JSON document of somebody: kind "projection", key the workload, at Unix seconds. */
 struct store_record {
@@ -167,6 +168,9 @@ struct store_engine {
                         void *arg);
     enum status (*sketches)(struct store *s, const struct store_query *q,
                             struct sketch *duration, struct sketch *ttft);
+    enum status (*days)(struct store *s, int64_t from, int64_t to, store_day_fn *fn,
+                        void *arg);
+    enum status (*reach)(struct store *s, int64_t from, uint64_t rows, int64_t *hour);
     enum status (*values)(struct store *s, enum store_dim d, store_value_fn *fn,
                           void *arg);
     enum status (*agents)(struct store *s, store_agent_fn *fn, void *arg);
@@ -216,6 +220,23 @@ static inline enum status store_sketches(struct store *s, const struct store_que
                                          struct sketch *duration, struct sketch *ttft)
 {
     return s->engine->sketches(s, q, duration, ttft);
+}
+
+/* The UTC days in [from, to) that have any usage at all, by time. */
+static inline enum status store_days(struct store *s, int64_t from, int64_t to,
+                                     store_day_fn *fn, void *arg)
+{
+    return s->engine->days(s, from, to, fn, arg);
+}
+
+/*
+ * How far so many hourly rows reach from `from` on, of all series: *hour is the start of
+ * the hour that the row after them is of, INT64_MAX when there are no more than that.
+ */
+static inline enum status store_reach(struct store *s, int64_t from, uint64_t rows,
+                                      int64_t *hour)
+{
+    return s->engine->reach(s, from, rows, hour);
 }
 
 /* Every value that a dimension has ever had, sorted. */

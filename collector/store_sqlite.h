@@ -92,6 +92,10 @@ enum status store_sqlite_scan(struct store *base, const struct store_query *q,
                               store_row_fn *fn, void *arg);
 enum status store_sqlite_sketches(struct store *base, const struct store_query *q,
                                   struct sketch *duration, struct sketch *ttft);
+enum status store_sqlite_days(struct store *base, int64_t from, int64_t to,
+                              store_day_fn *fn, void *arg);
+enum status store_sqlite_reach(struct store *base, int64_t from, uint64_t rows,
+                               int64_t *hour);
 enum status store_sqlite_values(struct store *base, enum store_dim d, store_value_fn *fn,
                                 void *arg);
 enum status store_sqlite_agents(struct store *base, store_agent_fn *fn, void *arg);

@@ -113,6 +113,7 @@ static int build_scan(struct buf *b, bool hours, bool agent, unsigned fields,
              hours ? "usage_hour" : "usage_day");
     buf_addf(b, " WHERE %s >= ? AND %s < ?", hours ? "hour" : "day",
              hours ? "hour" : "day");
+    buf_addf(b, " ORDER BY %s", hours ? "hour" : "day"); /* as the primary key lies */
     return n;
 }
 
@@ -246,6 +247,62 @@ enum status store_sqlite_sketches(struct store *base, const struct store_query *
     sqlite3_finalize(c);
     sieve_close(&v);
     sketch_release(&scratch);
+    buf_release(&sql);
+    store_reader_give(s, db);
+    return st;
+}
+
+/* --- spans ----------------------------------------------------------------------------
+ */
+
+/* One seek a day; DISTINCT would walk all rows. */
+enum status store_sqlite_days(struct store *base, int64_t from, int64_t to,
+                              store_day_fn *fn, void *arg)
+{
+    struct store_sqlite *s = store_sqlite_of(base);
+    sqlite3 *db = store_reader_take(s);
+    struct buf sql = { 0 };
+    sqlite3_stmt *q = NULL;
+    if (!db)
+        return ST_IO;
+    buf_adds(&sql, "SELECT min(day) FROM usage_day WHERE day >= ? AND day < ?");
+    enum status st = prepare(db, &sql, from, to, &q);
+    while (st == ST_OK) {
+        int rc = sqlite3_step(q);
+        if (rc != SQLITE_ROW || sqlite3_column_type(q, 0) == SQLITE_NULL) {
+            st = rc == SQLITE_ROW ? ST_OK : status_of_sqlite(db, rc);
+            break;
+        }
+        int64_t day = sqlite3_column_int64(q, 0);
+        st = fn(arg, day);
+        sqlite3_reset(q);
+        sqlite3_bind_int64(q, 1, day + 1);
+    }
+    sqlite3_finalize(q);
+    buf_release(&sql);
+    store_reader_give(s, db);
+    return st;
+}
+
+enum status store_sqlite_reach(struct store *base, int64_t from, uint64_t rows,
+                               int64_t *hour)
+{
+    struct store_sqlite *s = store_sqlite_of(base);
+    sqlite3 *db = store_reader_take(s);
+    struct buf sql = { 0 };
+    sqlite3_stmt *q = NULL;
+    *hour = INT64_MAX;
+    if (!db)
+        return ST_IO;
+    buf_adds(&sql, "SELECT hour FROM usage_hour WHERE hour >= ? ORDER BY hour "
+                   "LIMIT 1 OFFSET ?");
+    enum status st = prepare(db, &sql, from, (int64_t)rows, &q);
+    int rc = st == ST_OK ? sqlite3_step(q) : SQLITE_DONE;
+    if (rc == SQLITE_ROW)
+        *hour = sqlite3_column_int64(q, 0);
+    else if (st == ST_OK)
+        st = status_of_sqlite(db, rc);
+    sqlite3_finalize(q);
     buf_release(&sql);
     store_reader_give(s, db);
     return st;

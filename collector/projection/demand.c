@@ -1,4 +1,4 @@
-/* Two queries and a profile; everything else is adding up. */
+/* Days, a query folded day by day, and a profile; everything else is adding up. */
 #include "collector/projection/demand.h"
 
 #include <math.h>
@@ -43,11 +43,15 @@ enum status demand_filter(const struct workload *w, struct arena *a,
 
 struct reading {
     const struct price_book *book;
-    const struct query_result *result;
+    struct query_result shape; /* no rows: which dimensions a row has */
     int64_t now, recent_from;
+    int64_t first; /* day with a row of the workload; INT64_MAX: none yet */
     struct demand *d;
-    double *known; /* [days] calls whose tokens are known */
+    double *known;       /* [days] calls whose tokens are known */
+    struct price *price; /* [mix_cap] of each kind today */
     size_t mix_cap;
+    uint32_t *mix_of; /* by the number of a row's group: kind + 1; 0: not known yet */
+    size_t groups;
     struct arena *arena;
     double recent_all, recent_estimated, recent_missing, recent_unpriced;
     double recent_failed, recent_attempts;
@@ -70,40 +74,84 @@ static struct price_query price_query_of(const struct demand_mix *m, int64_t day
                                  .context = m->context };
 }
 
-/* The kind of a row, found or added; NULL when memory is out. */
-static struct demand_mix *mix_of(struct reading *r, const struct query_row *row)
+/* A copy of n elements with room for `cap`. */
+static void *more_room(struct arena *a, const void *old, size_t n, size_t cap,
+                       size_t size)
+{
+    void *grown = arena_alloc(a, cap * size);
+
+    if (grown && n)
+        memcpy(grown, old, n * size);
+    return grown;
+}
+
+/* Room for one more kind. */
+static bool reserve_mix(struct reading *r)
 {
     struct demand *d = r->d;
+    size_t cap = r->mix_cap ? 2 * r->mix_cap : 16;
+
+    if (d->mixes < r->mix_cap)
+        return true;
+    struct demand_mix *mix = more_room(r->arena, d->mix, d->mixes, cap, sizeof *mix);
+    struct price *price = more_room(r->arena, r->price, d->mixes, cap, sizeof *price);
+    if (!mix || !price)
+        return false;
+    d->mix = mix;
+    r->price = price;
+    r->mix_cap = cap;
+    return true;
+}
+
+/* Where the group of a row remembers its kind; NULL when memory is out. */
+static uint32_t *memo_of(struct reading *r, const struct query_row *row)
+{
+    if (row->group >= r->groups) {
+        size_t cap = 2 * (size_t)row->group + 64;
+        uint32_t *of = more_room(r->arena, r->mix_of, r->groups, cap, sizeof *of);
+        if (!of)
+            return NULL;
+        r->mix_of = of;
+        r->groups = cap;
+    }
+    return &r->mix_of[row->group];
+}
+
+/* The kind of a row, found or added; false when memory is out. */
+static bool mix_of(struct reading *r, const struct query_row *row, size_t *out)
+{
+    struct demand *d = r->d;
+    uint32_t *memo = memo_of(r, row);
     const struct demand_mix key = {
-        .provider = query_dim(r->result, row, STORE_provider),
-        .model = query_dim(r->result, row, STORE_model),
-        .tier = query_dim(r->result, row, STORE_tier),
-        .region = query_dim(r->result, row, STORE_region),
-        .context = (unsigned)context_of(query_dim(r->result, row, STORE_CONTEXT)),
+        .provider = query_dim(&r->shape, row, STORE_provider),
+        .model = query_dim(&r->shape, row, STORE_model),
+        .tier = query_dim(&r->shape, row, STORE_tier),
+        .region = query_dim(&r->shape, row, STORE_region),
+        .context = (unsigned)context_of(query_dim(&r->shape, row, STORE_CONTEXT)),
     };
 
-    for (size_t i = 0; i < d->mixes; i++) {
-        struct demand_mix *m = &d->mix[i];
+    if (!memo)
+        return false;
+    *out = *memo ? *memo - 1 : 0;
+    for (; !*memo && *out < d->mixes; ++*out) { /* another outcome of the same kind? */
+        const struct demand_mix *m = &d->mix[*out];
         if (m->context == key.context && slice_eq(m->model, key.model) &&
             slice_eq(m->provider, key.provider) && slice_eq(m->tier, key.tier) &&
             slice_eq(m->region, key.region))
-            return m;
+            *memo = (uint32_t)*out + 1;
     }
-    if (d->mixes == r->mix_cap) {
-        size_t cap = r->mix_cap ? 2 * r->mix_cap : 16;
-        struct demand_mix *grown = arena_alloc(r->arena, cap * sizeof *grown);
-        if (!grown)
-            return NULL;
-        if (d->mixes)
-            memcpy(grown, d->mix, d->mixes * sizeof *grown);
-        d->mix = grown;
-        r->mix_cap = cap;
+    if (*memo) {
+        *out = *memo - 1;
+        return true;
     }
-    struct price price;
+    if (!reserve_mix(r))
+        return false;
     struct price_query pq = price_query_of(&key, r->now);
     d->mix[d->mixes] = key;
-    d->mix[d->mixes].priced = price_find(r->book, &pq, &price);
-    return &d->mix[d->mixes++];
+    d->mix[d->mixes].priced = price_find(r->book, &pq, &r->price[d->mixes]);
+    *out = d->mixes++;
+    *memo = (uint32_t)*out + 1;
+    return true;
 }
 
 static double tokens_of(const uint64_t v[USAGE_N])
@@ -115,11 +163,14 @@ static double tokens_of(const uint64_t v[USAGE_N])
     return sum;
 }
 
-static enum status add_row(struct reading *r, const struct query_row *row)
+static enum status add_row(void *arg, const struct query_row *row)
 {
+    struct reading *r = arg;
     struct demand *d = r->d;
-    struct slice outcome = query_dim(r->result, row, STORE_OUTCOME);
+    struct slice outcome = query_dim(&r->shape, row, STORE_OUTCOME);
+    size_t at;
 
+    r->first = row->time < r->first ? row->time : r->first;
     if (row->time >= r->recent_from) {
         r->recent_attempts += (double)row->calls;
         r->recent_failed += (double)row->calls_failed;
@@ -127,11 +178,12 @@ static enum status add_row(struct reading *r, const struct query_row *row)
     /* A refused call cost nothing and a specialist would not have served it. */
     if (!slice_eq(outcome, SLICE("ok")) && tokens_of(row->v) == 0)
         return ST_OK;
-    struct demand_mix *m = mix_of(r, row);
-    if (!m)
+    if (!mix_of(r, row, &at))
         return ST_NOMEM;
-    struct price_query pq = price_query_of(m, r->now);
-    struct price_cost cost = price_usage(r->book, &pq, row->calls, row->v);
+    struct demand_mix *m = &d->mix[at];
+    struct price_cost cost = { .priced = false };
+    if (m->priced)
+        cost = price_apply(&r->price[at], row->calls, row->v);
     int64_t day = (row->time - d->first_day) / DAY_S;
     if (day < 0 || day >= d->days)
         return ST_OK;
@@ -257,18 +309,7 @@ static enum status read_load(struct store *s, struct store_query q, struct deman
 
 /* --- all of it --- */
 
-/* First and last day with any row of `r`; false without one. */
-static bool span(const struct query_result *r, int64_t *first, int64_t *last)
-{
-    if (r->rows == 0)
-        return false;
-    *first = r->row[0].time;
-    *last = r->row[r->rows - 1].time;
-    return true;
-}
-
-static enum status days_alloc(struct demand *d, struct arena *a, double **known,
-                              bool **reported)
+static enum status days_alloc(struct demand *d, struct arena *a, double **known)
 {
     size_t n = (size_t)d->days;
 
@@ -276,20 +317,50 @@ static enum status days_alloc(struct demand *d, struct arena *a, double **known,
     d->calls = arena_alloc(a, n * sizeof *d->calls);
     d->usd = arena_alloc(a, n * sizeof *d->usd);
     *known = arena_alloc(a, n * sizeof **known);
-    *reported = arena_alloc(a, n * sizeof **reported);
-    return d->volume && d->calls && d->usd && *known && *reported ? ST_OK : ST_NOMEM;
+    return d->volume && d->calls && d->usd && *known ? ST_OK : ST_NOMEM;
+}
+
+/* Days on which somebody reported anything, of this workload or not. */
+struct reported {
+    int64_t from;
+    bool *day;
+    int64_t first, last; /* from - DAY_S: none */
+};
+
+static enum status mark_day(void *arg, int64_t day)
+{
+    struct reported *r = arg;
+
+    r->day[(day - r->from) / DAY_S] = true;
+    r->first = r->last < r->from ? day : r->first;
+    r->last = day;
+    return ST_OK;
+}
+
+/* The days before the first call of the workload are not of its history. */
+static void cut_head(struct reading *r, int64_t first, struct reported *days)
+{
+    struct demand *d = r->d;
+    int64_t n = (first - d->first_day) / DAY_S;
+
+    d->volume += n;
+    d->calls += n;
+    d->usd += n;
+    r->known += n;
+    days->day += (first - days->from) / DAY_S;
+    d->first_day = first;
+    d->days -= (int)n;
 }
 
 enum status demand_read(struct store *s, const struct price_book *book,
                         const struct workload *w, int64_t now, int64_t history_days,
                         struct arena *a, struct demand *out)
 {
-    int64_t today = now - now % DAY_S, any_first, any_last;
-    struct store_query any = { .from = today - history_days * DAY_S,
-                               .to = today,
-                               .grain = STORE_DAY };
-    struct store_query q = any;
-    struct query_result all, rows;
+    int64_t today = now - now % DAY_S;
+    struct store_query q = { .from = today - history_days * DAY_S,
+                             .to = today,
+                             .grain = STORE_DAY };
+    struct reported days = { .from = q.from, .last = q.from - DAY_S };
     enum status st;
 
     *out = (struct demand){ 0 };
@@ -297,37 +368,61 @@ enum status demand_read(struct store *s, const struct price_book *book,
     q.group = store_bit(STORE_provider) | store_bit(STORE_model) | store_bit(STORE_tier) |
               store_bit(STORE_region) | store_bit(STORE_OUTCOME) |
               store_bit(STORE_CONTEXT);
-    if ((st = demand_filter(w, a, &q)) || (st = query_usage(s, NULL, &any, a, &all)) ||
-        (st = query_usage(s, book, &q, a, &rows)))
+    if (!(days.day = arena_alloc(a, (size_t)history_days * sizeof *days.day)))
+        return ST_NOMEM;
+    if ((st = demand_filter(w, a, &q)) ||
+        (st = store_days(s, q.from, q.to, mark_day, &days)) || days.last < days.from)
         return st;
-    if (!span(&all, &any_first, &any_last) ||
-        !span(&rows, &out->first_day, &out->last_day))
-        return ST_OK;
-    out->last_day = any_last; /* days without calls after the last one are zeros */
-    out->days = (int)((out->last_day - out->first_day) / DAY_S) + 1;
     struct reading r = { .book = book,
-                         .result = &rows,
+                         .shape = { .group = q.group },
                          .now = now,
                          .d = out,
                          .arena = a,
-                         .recent_from =
-                             out->last_day - (DEMAND_RECENT_DAYS - 1) * DAY_S };
-    bool *reported;
-    if ((st = days_alloc(out, a, &r.known, &reported)))
+                         .first = INT64_MAX,
+                         .recent_from = days.last - (DEMAND_RECENT_DAYS - 1) * DAY_S };
+    out->first_day = days.first;
+    out->last_day = days.last; /* days without calls after the last one are zeros */
+    out->days = (int)((days.last - days.first) / DAY_S) + 1;
+    if ((st = days_alloc(out, a, &r.known)) ||
+        (st = query_groups(s, book, &q, a, add_row, &r)))
         return st;
-    for (size_t i = 0; i < all.rows; i++)
-        if (all.row[i].time >= out->first_day)
-            reported[(all.row[i].time - out->first_day) / DAY_S] = true;
-    for (size_t i = 0; i < rows.rows && !st; i++)
-        st = add_row(&r, &rows.row[i]);
-    if (st)
-        return st;
-    settle_days(&r, reported);
+    if (r.first == INT64_MAX) {
+        out->days = 0;
+        return ST_OK;
+    }
+    cut_head(&r, r.first, &days);
+    settle_days(&r, days.day);
     settle_recent(&r);
     q.to = out->last_day + DAY_S;
     q.group = 0;
     q.grain = STORE_HOUR;
     return read_load(s, q, out);
+}
+
+static double *copy_days(const double *v, int days, struct arena *a)
+{
+    return more_room(a, v, (size_t)days, (size_t)days + 1, sizeof *v);
+}
+
+enum status demand_copy(const struct demand *d, struct arena *a, struct demand *out)
+{
+    *out = *d;
+    out->volume = copy_days(d->volume, d->days, a);
+    out->calls = copy_days(d->calls, d->days, a);
+    out->usd = copy_days(d->usd, d->days, a);
+    out->mix = more_room(a, d->mix, d->mixes, d->mixes + 1, sizeof *d->mix);
+    if (!out->volume || !out->calls || !out->usd || !out->mix)
+        return ST_NOMEM;
+    for (size_t i = 0; i < d->mixes; i++) {
+        struct demand_mix *m = &out->mix[i];
+        m->provider = arena_dup(a, m->provider);
+        m->model = arena_dup(a, m->model);
+        m->tier = arena_dup(a, m->tier);
+        m->region = arena_dup(a, m->region);
+        if (!m->provider.p || !m->model.p || !m->tier.p || !m->region.p)
+            return ST_NOMEM;
+    }
+    return ST_OK;
 }
 
 double demand_mix_usd(const struct demand *d, const struct price_book *book, int64_t day)

@@ -49,6 +49,9 @@ enum status demand_read(struct store *s, const struct price_book *book,
                         const struct workload *w, int64_t now, int64_t history_days,
                         struct arena *a, struct demand *out);
 
+/* A copy that owns all it points to in `a`. ST_OK or ST_NOMEM. */
+enum status demand_copy(const struct demand *d, struct arena *a, struct demand *out);
+
 /*
  * How calls lie in the week (share, burst) from a profile over so many weeks. False, and
  * *out as it was: fewer than two weeks, or no calls.

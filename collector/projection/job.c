@@ -34,6 +34,8 @@ enum status projection_what_if(const struct projection_job *job, const struct wo
     if (!st)
         st = demand_read(job->store, job->prices, w, job->now, job->config->history_days,
                          a, &demand);
+    if (!st && !change && job->read)
+        st = job->read(job->read_arg, w, job->now, &demand, &seen);
     return st ? st : project_make(&in, a, out);
 }
 

@@ -16,6 +16,12 @@
 #include "common/price.h"
 
 struct store;
+struct demand;
+
+/* Told what a projection is made of, before it is made; borrows for the call. */
+typedef enum status projection_read_fn(void *arg, const struct workload *w, int64_t now,
+                                       const struct demand *demand,
+                                       const struct throughput *seen);
 
 /* Told of each result that was saved; borrows for the call. `a` is the workload's. */
 typedef enum status projection_kept_fn(void *arg, const struct workload *w,
@@ -31,6 +37,8 @@ struct projection_job {
     int64_t now;              /* Unix seconds */
     projection_kept_fn *kept; /* of projection_run_all; or NULL */
     void *kept_arg;
+    projection_read_fn *read; /* of projection_run_all; or NULL */
+    void *read_arg;
 };
 
 /*

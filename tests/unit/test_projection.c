@@ -2,7 +2,7 @@
 #include "testing.h"
 
 #include "collector/projection/gauges.h"
-#include "collector/projection/job.h"
+#include "collector/projection/questions.h"
 #include "collector/store.h"
 #include "common/json_pointer.h"
 
@@ -22,6 +22,7 @@ struct history {
     const char *provider, *model, *quality;
     bool unpriced_too; /* as many calls of a model without a price */
     bool others;       /* somebody else reports every day */
+    uint32_t series;
     char json[1 << 16];
     int saved;
 };
@@ -31,7 +32,9 @@ static struct slice dims[STORE_DIMS];
 static enum status emit(const struct history *h, int64_t at, uint64_t calls,
                         store_row_fn *fn, void *arg)
 {
-    struct store_row row = { .time = at, .series = 1, .dim = dims, .calls = calls };
+    struct store_row row = {
+        .time = at, .series = h->series + 1, .dim = dims, .calls = calls
+    };
 
     dims[STORE_app] = SLICE("shop");
     dims[STORE_provider] = slice_str(h->provider);
@@ -65,12 +68,26 @@ static enum status fake_scan(struct store *s, const struct store_query *q,
         if (calls && h->unpriced_too && !st) {
             struct history other = *h;
             other.model = "nobody-knows";
+            other.series = 1;
             st = emit(&other, at, calls, fn, arg);
         }
         if (st)
             return st;
     }
     return ST_OK;
+}
+
+static enum status fake_days(struct store *s, int64_t from, int64_t to, store_day_fn *fn,
+                             void *arg)
+{
+    const struct history *h = (struct history *)s;
+    enum status st = ST_OK;
+
+    for (int64_t at = TODAY - (int64_t)h->days * DAY; at < TODAY && !st; at += DAY)
+        if (at >= from && at < to &&
+            (h->others || h->calls((int)((TODAY - 1 - at) / DAY) + 1)))
+            st = fn(arg, at);
+    return st;
 }
 
 static enum status fake_put(struct store *s, const struct store_record *r, unsigned keep)
@@ -95,9 +112,11 @@ static enum status fake_list(struct store *s, const char *kind, const char *key,
     return h->saved ? fn(arg, &r) : ST_OK;
 }
 
-static const struct store_engine engine = {
-    .name = "history", .scan = fake_scan, .record_put = fake_put, .record_list = fake_list
-};
+static const struct store_engine engine = { .name = "history",
+                                            .scan = fake_scan,
+                                            .days = fake_days,
+                                            .record_put = fake_put,
+                                            .record_list = fake_list };
 
 static uint64_t grows(int ago)
 {
@@ -497,6 +516,47 @@ static void what_if_moves_what_it_says(void **state)
     buf_release(&json);
 }
 
+/* A question is of what the projection was made of, until that is over a day old. */
+static void questions_remember(void **state)
+{
+    struct fixture *f = *state;
+    struct gpu_list none = { 0 };
+    struct questions *q = questions_new();
+    struct projection_job job = { .store = &f->h.head,
+                                  .prices = f->book,
+                                  .config = &f->config,
+                                  .gpus = &none,
+                                  .read = questions_keep,
+                                  .read_arg = q,
+                                  .now = NOW };
+    const struct whatif nothing = whatif_none();
+    struct projection_result asked;
+    size_t failed;
+
+    f->h.calls = flat;
+    assert_int_equal(projection_run_all(&job, &f->w, 1, &failed, &f->why), ST_OK);
+    double calls = json_pointer_double(slice_str(f->h.json), "/calls_per_day", -1);
+    f->h.calls = grows;
+    job.now = NOW + 3000;
+    assert_int_equal(questions_ask(q, &job, &f->w, &nothing, &f->a, &asked, &f->why),
+                     ST_OK);
+    assert_true(near(asked.calls_per_day, calls));
+    job.now = NOW + 25 * 3600;
+    assert_int_equal(questions_ask(q, &job, &f->w, &nothing, &f->a, &asked, &f->why),
+                     ST_OK);
+    assert_true(asked.calls_per_day > 2 * calls);
+    f->h.calls = flat; /* read by a question: for a minute */
+    job.now += 59;
+    assert_int_equal(questions_ask(q, &job, &f->w, &nothing, &f->a, &asked, &f->why),
+                     ST_OK);
+    assert_true(asked.calls_per_day > 2 * calls);
+    job.now += 1;
+    assert_int_equal(questions_ask(q, &job, &f->w, &nothing, &f->a, &asked, &f->why),
+                     ST_OK);
+    assert_true(near(asked.calls_per_day, calls));
+    questions_free(q);
+}
+
 static void what_if_refuses(void **state)
 {
     struct fixture *f = *state;
@@ -566,6 +626,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_gpu_price_changes_mid_month, setup, teardown),
         cmocka_unit_test_setup_teardown(what_if_moves_what_it_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(questions_remember, setup, teardown),
         cmocka_unit_test_setup_teardown(what_if_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(what_if_keeps_to_physics, setup, teardown),
     };

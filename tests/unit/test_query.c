@@ -53,7 +53,6 @@ static struct store_row *add_row(struct fake *f, int64_t time, const char *app,
 static void fill(struct fake *f)
 {
     *f = (struct fake){ .base = { &fake_engine } };
-    add_row(f, T0 + DAY, "shop", "gpt-4o", 3);
     add_row(f, T0, "tutor", "gpt-4o", 5);
     add_row(f, T0, "shop", "no-such-model", 7);
     add_row(f, T0, "shop", "gpt-4o", 11);
@@ -62,6 +61,7 @@ static void fill(struct fake *f)
     struct store_row *failed = add_row(f, T0, "shop", "no-such-model", 17);
     f->dim[failed - f->row][STORE_OUTCOME] = SLICE("error");
     failed->v[USAGE_input] = failed->v[USAGE_output] = 0;
+    add_row(f, T0 + DAY, "shop", "gpt-4o", 3);
 }
 
 static struct price_book *open_book(void)
@@ -99,7 +99,7 @@ static void test_groups(void **state)
                      7); /* a failed call without tokens costs nothing */
     assert_int_equal(shop->tokens_unpriced, 7 * 1010);
     assert_int_equal(shop->peak_calls, 17);
-    assert_int_equal(shop->series, 3);
+    assert_int_equal(shop->series, 2);
     assert_false(query_priced(shop));
     assert_true(query_priced(tutor));
     /* gpt-4o: $2.50 in, $10 out per million */
@@ -117,6 +117,36 @@ static void test_groups(void **state)
     assert_int_equal(r.row->calls_unpriced, 39); /* no book: all that is billable */
     arena_release(&a);
     price_book_free(book);
+}
+
+/* Pages are whole buckets, and begin where the one before says. */
+static void test_pages(void **state)
+{
+    (void)state;
+    struct fake f;
+    struct arena a;
+    struct query_result r;
+    int64_t next;
+    fill(&f); /* 5 rows of 3 groups on the first day, 1 on the second */
+    arena_init(&a, 1 << 20);
+    struct store_query q = { .from = T0,
+                             .to = T0 + 2 * DAY,
+                             .grain = STORE_DAY,
+                             .group = store_bit(STORE_app) | store_bit(STORE_model) };
+    for (size_t most = 1; most < 6; most++) {
+        assert_int_equal(query_page(&f.base, NULL, &q, most, &a, &r, &next), ST_OK);
+        CHECK(r.rows == (most <= 3 ? 3 : 4), "%zu: %zu rows", most, r.rows);
+        CHECK(next == (most <= 3 ? T0 + DAY : INT64_MAX), "%zu", most);
+        CHECK(r.row[2].calls == 5 && r.row[2].group == 0, "tutor comes last of %zu",
+              most);
+    }
+    assert_int_equal(query_page(&f.base, NULL, &q, 0, &a, &r, &next), ST_OK);
+    assert_int_equal(r.rows, 4);
+    assert_int_equal(r.row[3].group, r.row[0].group); /* shop, gpt-4o again */
+    assert_int_equal(r.row[3].calls, 3);
+    assert_int_equal(r.row[3].calls_estimated, 0); /* nothing left of the day before */
+    assert_true(r.row[3].dim == r.row[0].dim);
+    arena_release(&a);
 }
 
 static void test_saturation_and_limit(void **state)
@@ -168,7 +198,7 @@ static void test_export(void **state)
     struct buf out = { 0 };
     struct price_book *book = open_book();
     fill(&f);
-    f.dim[2][STORE_app] = SLICE("=SUM(A1)\",\n");
+    f.dim[1][STORE_app] = SLICE("=SUM(A1)\",\n");
     arena_init(&a, 1 << 20);
     struct store_query q = {
         .from = T0, .to = T0 + DAY, .grain = STORE_DAY, .group = store_bit(STORE_app)
@@ -270,9 +300,13 @@ static void test_dates_of_a_zone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),     cmocka_unit_test(test_saturation_and_limit),
-        cmocka_unit_test(test_profile),    cmocka_unit_test(test_export),
-        cmocka_unit_test(test_parameters), cmocka_unit_test(test_dates_of_a_zone),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_saturation_and_limit),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_export),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_dates_of_a_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -349,6 +349,45 @@ static void test_zone(void **state)
     drop_dir(dir);
 }
 
+static enum status collect_day(void *arg, int64_t day)
+{
+    buf_addf(arg, "%d ", (int)((NOW - NOW % 86400 - day) / 86400));
+    return ST_OK;
+}
+
+/* Which days have anything, and how far a number of hourly rows reaches. */
+static void test_spans(void **state)
+{
+    (void)state;
+    char *dir = make_dir();
+    struct store *s = open_store(dir);
+    const int64_t day = NOW - NOW % 86400;
+    struct rollup_row rows[6];
+    struct buf got = { 0 };
+    int64_t hour;
+    for (int i = 0; i < 6; i++) /* two series, of today, 2 and 4 days ago */
+        rows[i] = make_row(day - 86400 * 2 * (i / 2), (unsigned)i % 2, 1, 1, 1);
+    assert_int_equal(store_days(s, 0, NOW, collect_day, &got), ST_OK);
+    assert_int_equal(got.n, 0);
+    put(s, "a", rows, 6);
+    assert_int_equal(store_days(s, 0, NOW, collect_day, &got), ST_OK);
+    assert_string_equal(buf_cstr(&got), "4 2 0 ");
+    buf_reset(&got);
+    assert_int_equal(store_days(s, day - 3 * 86400, day, collect_day, &got), ST_OK);
+    assert_string_equal(buf_cstr(&got), "2 ");
+    assert_int_equal(store_reach(s, 0, 3, &hour), ST_OK);
+    assert_int_equal(hour, day - 2 * 86400);
+    assert_int_equal(store_reach(s, 0, 5, &hour), ST_OK);
+    assert_int_equal(hour, day);
+    assert_int_equal(store_reach(s, day, 1, &hour), ST_OK);
+    assert_int_equal(hour, day);
+    assert_int_equal(store_reach(s, 0, 6, &hour), ST_OK);
+    assert_true(hour == INT64_MAX);
+    buf_release(&got);
+    store_free(s);
+    drop_dir(dir);
+}
+
 static enum status collect(void *arg, struct slice v)
 {
     buf_add(arg, v);
@@ -518,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_zone),
         cmocka_unit_test(test_values_and_records),
+        cmocka_unit_test(test_spans),
         cmocka_unit_test(test_sketches),
         cmocka_unit_test(test_buckets),
         cmocka_unit_test(test_migration),
