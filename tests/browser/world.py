@@ -77,12 +77,16 @@ def empty(agent, collector, demo_logs):
     return Collector(collector).start()
 
 
-def big(agent, collector, demo_logs, models=200, days=400, hours=(9, 14, 20)):
-    """Rows of `hours` of each day for each model."""
-    c = Collector(collector, "workloads:\n  everything:\n    hosted:\n      gpu: H100\n"
-                  "      output_tokens_per_s: 2000\n      monthly_fixed: 9000\n"
-                  "      setup: 200000\n"
-                  "limits: { answer: 256MiB }\n")
+EVERYTHING = """workloads:
+  everything:
+    hosted: { gpu: H100, output_tokens_per_s: 2000, monthly_fixed: 9000, setup: 200000 }
+"""
+
+
+def big(agent, collector, demo_logs, models=200, days=400, hours=(9, 14, 20), config=EVERYTHING,
+        workloads=1, more=""):
+    """Rows of `hours` of each day for each model; `more`: fields of each, as they travel."""
+    c = Collector(collector, config)
     try:
         token = c.token("web", agents="web-1")
         c.start()
@@ -101,13 +105,13 @@ def big(agent, collector, demo_logs, models=200, days=400, hours=(9, 14, 20)):
                     rows.append(f'{{"h":{at},"ver":1,"ep":1,"app":"app-{m % 9}",'
                                 f'"prov":"openai","model":"{model}","src":"log","oc":"ok",'
                                 f'"q":"exact","ctx":0,"n":{calls},"in":{calls * 900},'
-                                f'"out":{calls * 210}}}')
+                                f'"out":{calls * 210}{more}}}')
             for i in range(0, len(rows), ROWS):
                 seq += 1
                 status, body, _ = c.post(batch(header(seq=seq), *rows[i:i + ROWS]), token)
                 if status != 200:
                     raise RuntimeError(f"ingest: {status} {body}")
-        projected(c, 1)
+        projected(c, workloads)
         return c
     except BaseException:
         c.close()
