@@ -77,7 +77,7 @@ static struct shape list_shape(const struct raw *r)
 static struct shape counted_shape(const struct raw *r)
 {
     struct shape s = { .surface = "", .accounting = ACCOUNTING_CALL };
-    if (raw_has(r, N_G_PROMPT) || raw_has(r, N_G_TOTAL) || raw_has(r, N_G_CANDIDATES))
+    if (normalise_is_gemini(r))
         s.surface = r->flags & F_EMBEDDING ? "gemini.embed" : "gemini.generate";
     else if (raw_has(r, N_B_INPUT) && !(r->flags & F_AI_SDK))
         s.surface = "bedrock.converse";

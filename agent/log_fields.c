@@ -44,25 +44,39 @@ struct walk {
     size_t given;
 };
 
-/* Of an array of records the path in one; LiteLLM's logs wrap the payload, too. */
+/* Of an array of records the path in one; loggers put the payload under a key, too. */
 static struct slice bare(const struct walk *w, struct slice path)
 {
-#define WRAP(s)                                                                          \
+#define WRAP(format, s)                                                                  \
     {                                                                                    \
-        s, sizeof(s) - 1                                                                 \
+        LOGFORMAT_##format,                                                              \
+        {                                                                                \
+            s, sizeof(s) - 1                                                             \
+        }                                                                                \
     }
-    static const struct slice wraps[] = {
-        WRAP("/message"),
-        WRAP("/kwargs/standard_logging_object"),
-        WRAP("/standard_logging_object"),
+    static const struct {
+        enum logformat format;
+        struct slice path;
+    } wraps[] = {
+        WRAP(litellm, "/kwargs/standard_logging_object"),
+        WRAP(litellm, "/standard_logging_object"),
+        WRAP(azure, "/records/-"),
+        WRAP(azure, "/properties"),
+        WRAP(azure, "/properties_s"),
+        WRAP(gen_ai, "/attributes"),
+        WRAP(gen_ai, "/Attributes"),
+        WRAP(gen_ai, "/span_attributes"),
+        WRAP(gen_ai, "/SpanAttributes"),
+        WRAP(gen_ai, "/Properties"),
+        WRAP(gen_ai, "/customDimensions"),
     };
 #undef WRAP
     if (slice_starts(path, SLICE("/-")))
         path = slice_from(path, 2);
-    for (size_t i = 0; i < 3 && w->format == LOGFORMAT_litellm; i++)
-        if (slice_starts(path, wraps[i]) &&
-            (path.n == wraps[i].n || path.p[wraps[i].n] == '/'))
-            path = slice_from(path, wraps[i].n);
+    for (size_t i = 0; i < sizeof wraps / sizeof *wraps; i++)
+        if (wraps[i].format == w->format && slice_starts(path, wraps[i].path) &&
+            (path.n == wraps[i].path.n || path.p[wraps[i].path.n] == '/'))
+            path = slice_from(path, wraps[i].path.n);
     return path;
 }
 
@@ -83,11 +97,10 @@ static enum logwalk_want want(void *arg, struct slice path)
 {
     const struct walk *w = arg;
     struct slice rest = bare(w, path);
-    if (w->format == LOGFORMAT_litellm && slice_ends(path, SLICE("/message")))
-        return LOGWALK_NEST; /* the console's JSON lines */
-    if (rest.n == 0 ||
-        (w->format == LOGFORMAT_litellm && slice_eq(path, SLICE("/kwargs"))))
-        return LOGWALK_TAKE;
+    if (rest.n == 0)
+        return LOGWALK_NEST;
+    if (slice_eq(path, SLICE("/kwargs")) || slice_eq(path, SLICE("/records")))
+        return LOGWALK_TAKE; /* what a wrap begins with */
     const struct field *f = find(w, rest);
     if (f)
         return f->role == NEST ? LOGWALK_NEST : LOGWALK_TAKE;
@@ -145,7 +158,7 @@ static void set(struct logcall *c, const struct field *f, enum json_type type,
     else if (role == STATE)
         c->failed = slice_eq(text, SLICE("failure"));
     else if (role == CACHE_HIT)
-        c->cached = truth(type, text);
+        c->free = truth(type, text);
     else if (role == FAILED)
         c->failed = text.n > 0;
 }
@@ -164,27 +177,42 @@ static void scalar(void *arg, struct slice path, enum json_type type, struct sli
 /* --- what the formats are particular about --------------------------------------------
  */
 
+static bool holds(struct slice text, const char *const *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_find(text, slice_str(parts[i])) != SIZE_MAX)
+            return true;
+    return false;
+}
+
 /* Rows about keys, deployments and audits are no calls; two rows of a call are one. */
 static bool azure(struct logcall *c)
 {
-    static const struct slice verbs[] = { { "Completion", 10 }, { "Embedding", 9 },
-                                          { "Response", 8 },    { "Message", 7 },
-                                          { "Image", 5 },       { "Audio", 5 } };
-    struct slice kind = logcall_get(c, CALL_KIND);
-    struct slice operation = logcall_get(c, CALL_OPERATION);
+    static const char *const kinds[] = { "RequestResponse", "AzureOpenAIRequestUsage",
+                                         "GatewayLlmLog" };
+    static const char *const verbs[] = { "Completion", "Embedding", "Response",
+                                         "Message",    "Image",     "Audio" };
     struct slice id = logcall_get(c, CALL_REQUEST_ID);
-    bool call = logcall_has(c, CALL_IN) || logcall_has(c, CALL_TOTAL);
-    if (!slice_eq(kind, SLICE("RequestResponse")) &&
-        !slice_eq(kind, SLICE("AzureOpenAIRequestUsage")) &&
-        !slice_eq(kind, SLICE("GatewayLlmLogs")) &&
-        !slice_eq(kind, SLICE("ApiManagementGatewayLlmLog")))
+    if (!holds(logcall_get(c, CALL_KIND), kinds, sizeof kinds / sizeof *kinds))
         return false;
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        call |= slice_find(operation, verbs[i]) != SIZE_MAX;
+    bool call =
+        logcall_has(c, CALL_IN) || logcall_has(c, CALL_TOTAL) ||
+        holds(logcall_get(c, CALL_OPERATION), verbs, sizeof verbs / sizeof *verbs);
     logcall_text(c, CALL_RESPONSE_ID, id);
     if (!c->text_n[CALL_PROVIDER])
         logcall_text(c, CALL_PROVIDER, SLICE("azure_openai"));
     return call;
+}
+
+/* LiteLLM logs what it is asked for beside calls, some of it with their tokens again. */
+static void litellm_type(struct logcall *c)
+{
+    static const char *const others[] = { "count_tokens", "token_count", "moderation",
+                                          "retrieve_",    "get_",        "list_",
+                                          "delete_",      "cancel_",     "file",
+                                          "create_batch", "fine_tuning", "mcp_tool" };
+    c->free |=
+        holds(logcall_get(c, CALL_OPERATION), others, sizeof others / sizeof *others);
 }
 
 /* "ns/openai/route/0": the part that names a provider. */
@@ -215,9 +243,12 @@ static bool ready(struct walk *w)
         c->sense = CALL_EXCLUSIVE;
         logcall_text(c, CALL_PROVIDER, SLICE("bedrock"));
         return true;
+    case LOGFORMAT_litellm:
+        litellm_type(c);
+        return true;
     case LOGFORMAT_gen_ai:
         gateway_provider(c);
-        return c->have & ~((uint32_t)1 << CALL_STATUS) || c->text_n[CALL_PATH];
+        return logcall_is_one(c) || (!c->text_n[CALL_OPERATION] && c->text_n[CALL_PATH]);
     default:
         return true;
     }
@@ -276,7 +307,7 @@ static bool azure_row(struct slice line)
 
 static bool litellm(struct slice line)
 {
-    return HAS("litellm_call_id") || HAS("litellm_call_id\\") ||
+    return HAS("litellm_call_id") ||
            (HAS("call_type") &&
             (HAS("response_cost") || (HAS("spend") && HAS("request_id"))));
 }

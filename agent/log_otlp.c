@@ -56,7 +56,9 @@ static const struct {
     enum logcall_num to;
 } token_types[] = {
     { "input", CALL_IN },
+    { "prompt", CALL_IN },
     { "output", CALL_OUT },
+    { "completion", CALL_OUT },
     { "cached_input", CALL_READ },
     { "cacheRead", CALL_READ },
     { "cache_creation_input", CALL_WRITE },
@@ -168,34 +170,6 @@ static void attribute(struct otlp *o, struct slice text)
     }
 }
 
-static bool one_of(struct slice s, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (slice_ieq(s, slice_str(names[i])))
-            return true;
-    return false;
-}
-
-/* Is the span one call to a model? */
-static bool span_is_call(const struct logcall *c)
-{
-    static const char *const calls[] = {
-        "chat",       "generate_content", "text_completion",
-        "embeddings", "completion",       "embedding"
-    };
-    static const char *const kinds[] = { "LLM", "EMBEDDING" };
-    struct slice kind = logcall_get(c, CALL_KIND), op = logcall_get(c, CALL_OPERATION);
-    if (slice_starts(op, SLICE("ai.")))
-        return slice_find(op, SLICE(".doGenerate")) != SIZE_MAX ||
-               slice_find(op, SLICE(".doStream")) != SIZE_MAX ||
-               slice_find(op, SLICE(".doEmbed")) != SIZE_MAX;
-    if (kind.n)
-        return one_of(kind, kinds, 2);
-    if (op.n)
-        return one_of(op, calls, sizeof calls / sizeof *calls);
-    return logcall_has(c, CALL_IN) || logcall_has(c, CALL_OUT);
-}
-
 static void emit(struct otlp *o)
 {
     struct logparse *p = o->p;
@@ -240,7 +214,7 @@ static void span_scalar(struct otlp *o, struct slice path, struct slice text)
     else if (slice_eq(path, SLICE("/spanId")))
         copy(&o->span, text);
     else if (slice_eq(path, SLICE("/status/code")))
-        c->failed |= slice_eq(text, SLICE("2"));
+        c->failed |= slice_eq(text, SLICE("2")) || slice_ends(text, SLICE("ERROR"));
 }
 
 static void event_attribute(struct otlp *o, struct slice text)
@@ -335,7 +309,8 @@ static void metric_scalar(struct otlp *o, struct slice path, struct slice text)
     }
     slice_cut(slice_from(path, 1), '/', &kind, &rest);
     if (slice_eq(rest, SLICE("aggregationTemporality"))) {
-        o->temporality = slice_eq(text, SLICE("1")) ? 1 : 2;
+        o->temporality =
+            slice_eq(text, SLICE("1")) || slice_ends(text, SLICE("DELTA")) ? 1 : 2;
         return;
     }
     if (o->point_n == POINTS || !below(rest, SLICE("dataPoints/-/"), &rest))
@@ -492,7 +467,7 @@ static void leave(void *arg, struct slice path)
     struct otlp *o = arg;
     struct slice rest;
     if (slice_eq(path, spans)) {
-        if (span_is_call(o->p->call))
+        if (logcall_is_one(o->p->call))
             emit(o);
         record_end(o);
     } else if (slice_eq(path, logs)) {

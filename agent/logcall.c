@@ -7,7 +7,7 @@ void logcall_init(struct logcall *c)
 {
     c->have = 0;
     c->sense = CALL_BY_SUMS;
-    c->failed = c->cached = false;
+    c->failed = c->free = false;
     c->agg_n = 1;
     c->start_ns = c->end_ns = c->first_ns = USAGE_NO_TIME;
     c->total_us = -1;
@@ -46,6 +46,33 @@ void logcall_num(struct logcall *c, enum logcall_num n, struct slice s)
     uint64_t v;
     if (n == CALL_COST ? json_decimal(s, 12, &v) : json_count(s, &v))
         logcall_set(c, n, v);
+}
+
+static bool one_of(struct slice s, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_ieq(s, slice_str(names[i])))
+            return true;
+    return false;
+}
+
+bool logcall_is_one(const struct logcall *c)
+{
+    static const char *const calls[] = {
+        "chat",       "generate_content", "text_completion",
+        "embeddings", "completion",       "embedding"
+    };
+    static const char *const kinds[] = { "LLM", "EMBEDDING" };
+    struct slice kind = logcall_get(c, CALL_KIND), op = logcall_get(c, CALL_OPERATION);
+    if (slice_starts(op, SLICE("ai.")))
+        return slice_find(op, SLICE(".doGenerate")) != SIZE_MAX ||
+               slice_find(op, SLICE(".doStream")) != SIZE_MAX ||
+               slice_find(op, SLICE(".doEmbed")) != SIZE_MAX;
+    if (kind.n)
+        return one_of(kind, kinds, 2);
+    if (op.n)
+        return one_of(op, calls, sizeof calls / sizeof *calls);
+    return logcall_has(c, CALL_IN) || logcall_has(c, CALL_OUT);
 }
 
 static uint64_t get(const struct logcall *c, enum logcall_num n)
@@ -218,7 +245,7 @@ size_t logcall_emit(const struct logcall *c, struct slice provider, int64_t fall
         return 0; /* a page of some web server */
     if (u.accounting == ACCOUNTING_NONE)
         u.accounting = ACCOUNTING_CALL;
-    if (c->cached)
+    if (c->free)
         u.accounting = ACCOUNTING_FREE;
     bool call = u.accounting == ACCOUNTING_CALL;
     if (refused) {

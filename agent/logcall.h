@@ -54,7 +54,7 @@ struct logcall {
     uint32_t have; /* bit n: num[n] was said */
     enum logcall_sense sense;
     bool failed; /* the record says so */
-    bool cached; /* answered from a gateway's own cache: no provider was asked */
+    bool free;   /* nothing was bought: housekeeping, or an answer of a gateway's cache */
     uint32_t agg_n;
     int64_t start_ns, end_ns, first_ns; /* USAGE_NO_TIME: not said */
     int64_t total_us;                   /* -1: from start and end, if they are known */
@@ -76,6 +76,12 @@ static inline bool logcall_has(const struct logcall *c, enum logcall_num n)
 {
     return c->have >> n & 1;
 }
+
+/*
+ * Is a span one call to a model? Agents, chains and tools around calls say the same sums
+ * again (usage-formats 8.4); a record that names no operation is one if it has counts.
+ */
+bool logcall_is_one(const struct logcall *c);
 
 /*
  * Judge and hand out: 1, or 0 when the record is no call to an LLM. `provider` (may be

@@ -69,6 +69,8 @@ void logline_free(struct logline *l)
         buf_release(&l->stream[i].text);
     buf_release(&l->scratch);
     buf_release(&l->row);
+    buf_release(&l->plain);
+    buf_release(&l->inner);
     free(l);
 }
 
@@ -81,6 +83,8 @@ static void feed(struct logline *l, struct slice line, uint64_t offset, uint64_t
     struct logline_judging j = { l, USAGE_NO_TIME, emit, arg };
     struct unwrapped u;
     l->stats.lines++;
+    if (!offset)
+        line = logline_unmarked(line);
     bool wrapped = l->wrap == LOGFORMAT_docker ? unwrap_docker(line, &u)
                    : l->wrap == LOGFORMAT_cri  ? unwrap_cri(line, &u)
                    : l->wrap == LOGFORMAT_journal && line.n && line.p[0] == '{'

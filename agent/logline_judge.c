@@ -33,39 +33,6 @@ static size_t record(struct logline_judging *j, struct slice json, const char **
     return extract_record(j->l->x, json, &hint, on_usage, j, why);
 }
 
-/*
- * A line that does not begin as JSON: the objects inside of it; else its key=value pairs,
- * those in JSON left aside, as that may hold a prompt.
- */
-static size_t text_record(struct logline_judging *j, struct slice text, const char **why)
-{
-    struct logline *l = j->l;
-    struct slice json;
-    size_t n = 0, at = 0, first, done = 0;
-    int64_t ns;
-    if (instant_prefix(slice_from(text, text.p[0] == '['), &ns))
-        j->line_ns = ns;
-    *why = "no JSON and no key=value pairs";
-    buf_reset(&l->row);
-    while (logtext_json(text, &at, &l->scratch, &json, &first)) {
-        const char *broken = "empty";
-        if (json.n)
-            n += record(j, json, &broken);
-        if (broken)
-            continue; /* {'a': 1}, {A:1}: text */
-        buf_add(&l->row, slice_head(slice_from(text, done), first - done));
-        done = at;
-    }
-    if (slice_starts(slice_from(text, first), SLICE("{\""))) /* JSON that is cut off */
-        text = slice_head(text, first);
-    buf_add(&l->row, slice_from(text, done));
-    if (n == 0 && logtext_pairs(buf_slice(&l->row), &l->scratch))
-        n = record(j, buf_slice(&l->scratch), why);
-    if (l->row.cap > LOGLINE_JOIN / 8)
-        buf_release(&l->row);
-    return n;
-}
-
 static int otlp(struct logline *l, struct logparse *p)
 {
     uint64_t before = l->otlp.dropped;
@@ -99,16 +66,64 @@ static int parse(struct logline_judging *j, enum logformat format, struct slice 
     return n;
 }
 
+/* A rare long line does not keep its memory. */
+static void shrink(struct buf *b)
+{
+    if (b->cap > LOGLINE_JOIN / 8)
+        buf_release(b);
+}
+
+/*
+ * Records of these formats as text of a message: CloudWatch, Fluent Bit and loggers that
+ * write JSON wrap what they are given. Under any other key it may be a prompt.
+ */
+static int nested_records(struct logline_judging *j, struct slice text)
+{
+    static const char *const keys[] = { "\"message\"", "\"msg\"",  "\"log\"",
+                                        "\"MESSAGE\"", "\"body\"", "\"textPayload\"" };
+    struct logline *l = j->l;
+    struct slice rest = text, key, inside;
+    int n = LOGPARSE_OTHER;
+    for (size_t at; (at = slice_find(rest, SLICE("\"{\\\""))) != SIZE_MAX;) {
+        key = slice_trim(slice_head(rest, at));
+        rest = slice_from(rest, at);
+        bool ours = false;
+        for (size_t i = 0; slice_ends(key, SLICE(":")) && i < sizeof keys / sizeof *keys;
+             i++)
+            ours |=
+                slice_ends(slice_trim(slice_head(key, key.n - 1)), slice_str(keys[i]));
+        if (!ours || !logtext_quoted(rest, &inside)) {
+            rest = slice_from(rest, 1);
+            continue;
+        }
+        rest = slice_from(rest, inside.n + 2);
+        buf_reset(&l->inner);
+        enum logformat format = LOGFORMAT_auto;
+        const char *why;
+        if (json_unescape(inside, &l->inner) && l->inner.st == ST_OK)
+            format = logparse_detect(buf_slice(&l->inner));
+        int given = format == LOGFORMAT_auto
+                        ? LOGPARSE_OTHER
+                        : parse(j, format, buf_slice(&l->inner), &why);
+        if (given >= 0)
+            n = (n < 0 ? 0 : n) + given;
+    }
+    shrink(&l->inner);
+    l->nests |= n > 0;
+    return n;
+}
+
 static int json_record(struct logline_judging *j, struct slice text, const char **why)
 {
     struct logline *l = j->l;
     bool special = logparse_knows(l->format);
     bool known = l->configured != LOGFORMAT_auto && l->configured != l->wrap;
-    enum logformat format = l->format;
-    if (!known && format != LOGFORMAT_codex && (special || l->looks < LOOKS))
-        format = logline_look(
-            text); /* formats may be mixed; plain JSON is soon taken as such */
+    /* formats may be mixed; plain JSON is soon taken as such */
+    bool looks = !known && l->format != LOGFORMAT_codex && (special || l->looks < LOOKS);
+    enum logformat format = looks ? logline_look(text) : l->format;
     int n = parse(j, format, text, why);
+    if (n < 0 && format != LOGFORMAT_claude_code && (looks || l->nests || special))
+        n = nested_records(j, text);
     /* in files that are read whole most lines show no counter */
     if (n < 0 && (!logline_reads_all(l) || needle_find(&l->needle, text, 0) != SIZE_MAX))
         n = (int)record(j, text, why);
@@ -116,6 +131,41 @@ static int json_record(struct logline_judging *j, struct slice text, const char 
         l->format = format;
         l->looks += l->looks < LOOKS;
     }
+    return n;
+}
+
+/*
+ * A line that does not begin as JSON: the objects inside of it; else its key=value pairs,
+ * those in JSON left aside, as that may hold a prompt.
+ */
+static size_t text_record(struct logline_judging *j, struct slice text, const char **why)
+{
+    struct logline *l = j->l;
+    struct slice json;
+    size_t n = 0, at = 0, first, done = 0;
+    int64_t ns;
+    if (instant_prefix(slice_from(text, text.p[0] == '['), &ns))
+        j->line_ns = ns;
+    *why = "no JSON and no key=value pairs";
+    buf_reset(&l->row);
+    while (logtext_json(text, &at, &l->scratch, &json, &first)) {
+        const char *broken = "empty";
+        int given = 0;
+        if (json.n) /* unescaped it stands where the parsers unescape */
+            given = json.p == text.p + first ? json_record(j, json, &broken)
+                                             : (int)record(j, json, &broken);
+        n += given > 0 ? (size_t)given : 0;
+        if (broken)
+            continue; /* {'a': 1}, {A:1}: text */
+        buf_add(&l->row, slice_head(slice_from(text, done), first - done));
+        done = at;
+    }
+    if (slice_starts(slice_from(text, first), SLICE("{\""))) /* JSON that is cut off */
+        text = slice_head(text, first);
+    buf_add(&l->row, slice_from(text, done));
+    if (n == 0 && logtext_pairs(buf_slice(&l->row), &l->scratch))
+        n = record(j, buf_slice(&l->scratch), why);
+    shrink(&l->row);
     return n;
 }
 
@@ -128,6 +178,10 @@ void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
     text = slice_trim(text);
     if (text.n == 0)
         return;
+    if (text.p[0] != '{')
+        text = logtext_plain(text, &l->plain);
+    if (text.n == 0)
+        return;
     if (j->line_ns != USAGE_NO_TIME)
         l->last_ns = j->line_ns;
     if (logtext_fragment(text)) {
@@ -138,6 +192,7 @@ void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
     int n = l->rule ? parse(j, l->format, text, &why)
             : json  ? json_record(j, text, &why)
                     : (int)text_record(j, text, &why);
+    shrink(&l->plain);
     if (n)
         return;
     if (squeezed)

@@ -71,7 +71,7 @@ static void look_at(struct logline *l, struct slice line)
 
 enum lines_need logline_sniff(struct logline *l, struct slice block, const char **reason)
 {
-    struct slice line, rest = block;
+    struct slice line, rest = logline_unmarked(block);
     *reason = not_text(block);
     if (l->configured != LOGFORMAT_auto || *reason)
         return logline_need(l);

@@ -46,6 +46,9 @@ struct logline {
     struct logline_stream stream[UNWRAP_STREAMS];
     struct buf scratch;     /* a line unescaped, or pairs as JSON */
     struct buf row;         /* of a table, as JSON */
+    struct buf plain;       /* a line without colours */
+    struct buf inner;       /* a record out of a message's text */
+    bool nests;             /* that has been seen */
     char head[LOGCSV_HEAD]; /* its names */
     size_t head_n;
     uint64_t offset, number; /* of the record in hand */
@@ -85,6 +88,12 @@ static inline bool logline_reads_all(const struct logline *l)
 static inline bool logline_wants(const struct logline *l, struct slice text)
 {
     return logline_reads_all(l) || needle_find(&l->needle, text, 0) != SIZE_MAX;
+}
+
+/* The beginning of a file without its byte order mark. */
+static inline struct slice logline_unmarked(struct slice s)
+{
+    return slice_from(s, slice_starts(s, SLICE("\xef\xbb\xbf")) ? 3 : 0);
 }
 
 /* The names of a table. */

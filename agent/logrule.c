@@ -261,28 +261,10 @@ static bool by_fields(const struct reading *in, struct logparse *p)
     return !p->why && (in->c->have & counted || in->c->text_n[CALL_PATH]);
 }
 
-/* Without the colours of a terminal: ESC [ … letter. */
-static struct slice plain(struct slice s, struct buf *out)
-{
-    if (slice_chr(s, '\033') == SIZE_MAX)
-        return s;
-    buf_reset(out);
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] != '\033') {
-            buf_addc(out, s.p[i]);
-            continue;
-        }
-        if (i + 1 < s.n && s.p[i + 1] == '[')
-            for (i += 2; i < s.n && (s.p[i] < '@' || s.p[i] > '~');)
-                i++;
-    }
-    return buf_slice(out);
-}
-
 static bool by_regex(const struct reading *in, struct logparse *p)
 {
     const struct logrule *r = in->r;
-    struct slice line = plain(p->text, p->scratch);
+    struct slice line = logtext_plain(p->text, p->scratch);
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(r->code, NULL);
     if (!match)
         return false;

@@ -35,8 +35,7 @@ bool logtext_fragment(struct slice text)
            slice_starts(slice_trim(slice_from(text, at + 1)), SLICE(":"));
 }
 
-/* The inside of the quoted string that begins at s.p[0], up to its unescaped quote. */
-static bool quoted(struct slice s, struct slice *inside)
+bool logtext_quoted(struct slice s, struct slice *inside)
 {
     for (size_t i = 1; i < s.n; i++) {
         if (s.p[i] == '\\')
@@ -79,7 +78,8 @@ bool logtext_json(struct slice line, size_t *at, struct buf *out, struct slice *
         return false;
     brace += *at;
     if (brace && line.p[brace - 1] == '"' && brace + 1 < line.n &&
-        line.p[brace + 1] == '\\' && quoted(slice_from(line, brace - 1), &inside)) {
+        line.p[brace + 1] == '\\' &&
+        logtext_quoted(slice_from(line, brace - 1), &inside)) {
         *first = brace - 1;
         *at = *first + inside.n + 2;
         buf_reset(out);
@@ -92,6 +92,23 @@ bool logtext_json(struct slice line, size_t *at, struct buf *out, struct slice *
     *json = slice_head(slice_from(line, brace), n);
     *at = n ? brace + n : line.n;
     return n > 0;
+}
+
+struct slice logtext_plain(struct slice s, struct buf *out)
+{
+    if (slice_chr(s, '\033') == SIZE_MAX)
+        return s;
+    buf_reset(out);
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != '\033') {
+            buf_addc(out, s.p[i]);
+            continue;
+        }
+        if (i + 1 < s.n && s.p[i + 1] == '[')
+            for (i += 2; i < s.n && (s.p[i] < '@' || s.p[i] > '~');)
+                i++;
+    }
+    return buf_slice(out);
 }
 
 static bool letter(char c)
@@ -132,10 +149,11 @@ static bool next_key(struct slice s, size_t *at, struct slice *key)
         size_t mark = *at + closed;
         if (closed && arrow(s, mark, at)) /* Ruby's hashes */
             return true;
+        mark += slice_starts(slice_from(s, mark), SLICE(" = ")); /* printed by Java */
         if (mark >= s.n || (s.p[mark] != '=' && s.p[mark] != ':'))
             continue;
         *at = mark + 1;
-        if (s.p[mark] == ':' && *at < s.n && s.p[*at] == ' ')
+        if ((s.p[mark] == ':' || s.p[mark - 1] == ' ') && *at < s.n && s.p[*at] == ' ')
             ++*at;
         return true;
     }
@@ -145,7 +163,7 @@ static bool next_key(struct slice s, size_t *at, struct slice *key)
 static struct slice next_value(struct slice s, size_t *at)
 {
     struct slice v;
-    if (*at < s.n && s.p[*at] == '"' && quoted(slice_from(s, *at), &v)) {
+    if (*at < s.n && s.p[*at] == '"' && logtext_quoted(slice_from(s, *at), &v)) {
         *at += v.n + 2;
         return v;
     }

@@ -25,6 +25,15 @@ bool logtext_begins_json(struct slice line);
  */
 bool logtext_fragment(struct slice line);
 
+/* The inside of the quoted string that begins at s.p[0], up to its unescaped quote. */
+bool logtext_quoted(struct slice s, struct slice *inside);
+
+/*
+ * The line without the colours of a terminal (ESC [ … letter): itself if it has none,
+ * else a copy in `out` (cleared).
+ */
+struct slice logtext_plain(struct slice line, struct buf *out);
+
 /*
  * The next object at or after *at in a line like `… ask={…} reply={"id":…} …`, braces
  * matched, or unescaped from a quoted string into `out` (cleared). *at is left behind it.

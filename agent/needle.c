@@ -36,6 +36,7 @@ static const struct literal {
     L("okens=", 5, 3, 0, COUNTER),
     L("okens:", 5, 3, 0, COUNTER),
     L("okens'", 5, 3, 0, COUNTER),
+    L("okens\033", 5, 3, 0, PLAIN), /* a key in colour */
     L("okensI", 5, 3, 0, COUNTER),
     L("okensO", 5, 3, 0, COUNTER),
     L("okensT", 5, 3, 0, COUNTER),
@@ -128,7 +129,7 @@ static bool key_with_value(struct slice s, size_t at, enum kind kind)
     at = skip_escapes(s, at);
     if (at < s.n && s.p[at] == '"')
         at++;
-    return at < s.n && s.p[at] >= '0' && s.p[at] <= '9';
+    return at < s.n && ((s.p[at] >= '0' && s.p[at] <= '9') || s.p[at] == '\033');
 }
 
 /* Does a literal of this bucket stand with its anchor at `at`? */

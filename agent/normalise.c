@@ -195,9 +195,10 @@ static void anthropic(const struct raw *r, struct usage *u)
 /* F5 */
 static void gemini(const struct raw *r, struct usage *u)
 {
-    uint64_t P = raw_get(r, N_G_PROMPT), K = raw_get(r, N_G_CACHED),
-             tool = raw_get(r, N_G_TOOL), X = raw_get(r, N_G_THOUGHTS),
-             C = raw_get(r, N_G_CANDIDATES);
+    /* printed in Python its name is that of Llama's count */
+    uint64_t P = raw_get(r, raw_has(r, N_G_PROMPT) ? N_G_PROMPT : N_X_IN),
+             K = raw_get(r, N_G_CACHED), tool = raw_get(r, N_G_TOOL),
+             X = raw_get(r, N_G_THOUGHTS), C = raw_get(r, N_G_CANDIDATES);
     usage_set(u, USAGE_input, less(u, P + tool, K));
     take(r, N_G_CACHED, u, USAGE_cache_read);
     usage_set(u, USAGE_output, C + X);
@@ -353,7 +354,7 @@ bool normalise(const struct raw *r, struct slice provider, struct usage *u)
     units(r, provider, u);
     if (!normalise_has_usage(r))
         return false;
-    if (raw_has(r, N_G_PROMPT) || raw_has(r, N_G_TOTAL) || raw_has(r, N_G_CANDIDATES))
+    if (normalise_is_gemini(r))
         gemini(r, u);
     else if (raw_has(r, N_I_INPUT) || raw_has(r, N_I_OUTPUT))
         interactions(r, u);

@@ -14,6 +14,12 @@
 
 /* True if the raw numbers hold counts that can be normalised. */
 bool normalise_has_usage(const struct raw *r);
+/* Are they Gemini's, in any spelling? */
+static inline bool normalise_is_gemini(const struct raw *r)
+{
+    return raw_has(r, N_G_PROMPT) || raw_has(r, N_G_CANDIDATES) ||
+           (raw_has(r, N_G_TOTAL) && !raw_has(r, N_INPUT));
+}
 
 /*
  * Fill classes, subsets, units, total_reported and check of `u` from `r`. `provider` is

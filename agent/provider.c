@@ -303,11 +303,9 @@ static const struct {
     const char *spelling, *name;
 } aliases[] = {
     { "azure", "azure_openai" },
-    { "azure.ai.openai", "azure_openai" },
-    { "azure.openai", "azure_openai" },
     { "azure-openai", "azure_openai" },
     { "azure.ai.inference", "azure_ai" },
-    { "aws.bedrock", "bedrock" },
+    { "aws", "bedrock" }, /* aws.bedrock, aws.anthropic … */
     { "aws_bedrock", "bedrock" },
     { "amazon", "bedrock" },
     { "amazon-bedrock", "bedrock" },
@@ -316,7 +314,8 @@ static const struct {
     { "gcp.gemini", "gemini" },
     { "gcp.gen_ai", "gemini" },
     { "google-gemini", "gemini" },
-    { "gcp.vertex_ai", "vertex" },
+    { "gcp", "vertex" }, /* gcp.vertex_ai, gcp.anthropic … */
+    { "google.vertex", "vertex" },
     { "vertex_ai", "vertex" },
     { "vertexai", "vertex" },
     { "google-vertex", "vertex" },
@@ -335,7 +334,7 @@ static const struct {
     { "claude", "anthropic" },
 };
 
-const char *provider_canonical(struct slice name)
+static const char *canonical(struct slice name)
 {
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
         if (slice_ieq(name, slice_of(hosts[i].provider, hosts[i].provider_n)))
@@ -344,6 +343,17 @@ const char *provider_canonical(struct slice name)
         if (slice_ieq(name, slice_str(aliases[i].spelling)))
             return aliases[i].name;
     return NULL;
+}
+
+/* The AI SDK and gateways put the API behind a dot: openai.chat, azure.ai.openai. */
+const char *provider_canonical(struct slice name)
+{
+    const char *found = canonical(name), *dot;
+    while (!found && name.n && (dot = memrchr(name.p, '.', name.n))) {
+        name = slice_head(name, (size_t)(dot - name.p));
+        found = canonical(name);
+    }
+    return found;
 }
 
 static int hex(char c)

@@ -99,11 +99,24 @@ static bool fold(struct slice name, char out[32], size_t *n)
     return *n != name.n || memcmp(out, name.p, *n) != 0;
 }
 
+/* "llm.usage.prompt_tokens": a logger wrote an object's counters as keys of its own. */
+static const struct raw_key *flattened(const struct raw_table *t, struct slice name)
+{
+    size_t at = slice_find(name, SLICE("usage."));
+    if (at == SIZE_MAX)
+        return &others[C_ENV];
+    const char *dot = memrchr(name.p, '.', name.n);
+    name = slice_from(name, (size_t)(dot + 1 - name.p));
+    const struct raw_key *k = raw_find(t, C_ENV, name, name.n);
+    return k->action == A_COUNTER ? k : &others[C_ENV];
+}
+
 const struct raw_key *raw_find(const struct raw_table *t, enum raw_context context,
                                struct slice name, size_t room)
 {
     struct raw_words w = raw_words_of(name, room);
     const struct raw_key *k = find(t, context, name, w);
+    struct slice full = name;
     char folded[32];
     size_t n;
     if (k || context != C_ENV || name.n < 4)
@@ -113,7 +126,7 @@ const struct raw_key *raw_find(const struct raw_table *t, enum raw_context conte
     else if (name.n < 8)
         return &others[context];
     k = find(t, C_FOLD, name, raw_words_of(name, name.n));
-    return k ? k : &others[context];
+    return k ? k : flattened(t, full);
 }
 
 const struct raw_key *raw_element(enum raw_context context)

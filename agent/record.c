@@ -152,7 +152,7 @@ static bool flat_call(const struct raw *r)
         return false;
     if (raw_has(r, N_COMPLETION) || raw_has(r, N_OUTPUT) || raw_has(r, N_O_EVAL) ||
         raw_has(r, N_G_CANDIDATES) || raw_has(r, N_L_PREDICTED) ||
-        raw_has(r, N_X_OUT_LAST) || raw_has(r, N_O_PROMPT))
+        raw_has(r, N_X_OUT_LAST) || raw_has(r, N_X_OUT) || raw_has(r, N_O_PROMPT))
         return true;
     return raw_str(r, S_MODEL).n || raw_str(r, S_PROVIDER).n;
 }
@@ -211,8 +211,13 @@ static void frame_close(struct text *t)
             inherit(&x->frame[i].raw, &f->raw);
     if (f->call || inside || !at)
         return;
-    if (f->parent >= 0) /* a reply that is nothing but an error */
-        x->frame[f->parent].raw.flags |= f->raw.flags & F_ERROR;
+    if (f->parent >= 0) {
+        struct raw *up = &x->frame[f->parent].raw;
+        up->flags |= f->raw.flags & F_ERROR; /* a reply that is nothing but an error */
+        if (raw_has(up, N_X_IN) &&
+            raw_has(&f->raw, N_TOTAL)) /* Titan: part of its answer */
+            raw_set(up, N_X_OUT, raw_get(up, N_X_OUT) + f->raw.num[N_TOTAL]);
+    }
     if (at + 1 == x->frames)
         x->frames--;
 }
@@ -479,13 +484,43 @@ static bool bodiless(const struct raw *r)
     return raw_str(r, S_METHOD).n && raw_str(r, S_PATH).n;
 }
 
+static unsigned depth_of(const struct extract *x, const struct frame *f)
+{
+    unsigned n = 0;
+    for (; f->parent >= 0; f = &x->frame[f->parent])
+        n++;
+    return n;
+}
+
+/*
+ * A call of the same record that was said already: LangChain logs a result's counts
+ * beside its messages and once more in them. Peers in a list stand at one depth.
+ */
+struct said {
+    uint64_t v[USAGE_CLASSES];
+    bool named;
+    unsigned depth;
+};
+
+static bool echo(struct said *said, size_t n, unsigned depth, const struct usage *u)
+{
+    bool named = u->response_id.n > 0;
+    if (n && said->depth != depth && !(named && said->named) && usage_total(u) &&
+        !memcmp(said->v, u->v, sizeof said->v))
+        return true;
+    memcpy(said->v, u->v, sizeof said->v);
+    said->named = named;
+    said->depth = depth;
+    return false;
+}
+
 size_t extract_record(struct extract *x, struct slice json,
                       const struct extract_hint *hint, usage_fn *emit, void *arg,
                       const char **why)
 {
     struct text t = begin(x, json, -1, 0);
-    size_t n = 0;
-    bool calls = false;
+    struct said said; /* once n > 0 */
+    size_t n = 0, calls = 0;
     *why = NULL;
     x->frames = 0;
     if (x->arena.used)
@@ -500,12 +535,13 @@ size_t extract_record(struct extract *x, struct slice json,
         return 0;
     }
     for (size_t i = 0; i < x->frames; i++)
-        calls |= x->frame[i].call && !x->frame[i].part;
+        calls += x->frame[i].call && !x->frame[i].part;
     for (size_t i = 0; i < x->frames; i++) {
         struct frame *f = &x->frame[i];
         struct usage u;
         bool wanted = f->call ? !f->part : !calls && f->parent < 0 && bodiless(&f->raw);
-        if (!wanted || !record_judge(x, &f->raw, hint, &u))
+        if (!wanted || !record_judge(x, &f->raw, hint, &u) ||
+            (calls > 1 && echo(&said, n, depth_of(x, f), &u)))
             continue;
         emit(arg, &u);
         n += 1 + judge_passes(&f->raw, &u, emit, arg);
