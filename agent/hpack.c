@@ -337,9 +337,7 @@ bool hpack_block(struct hpack *h, struct slice in, hpack_fn *emit, void *arg,
             ok = literal(&r, &in);
         else
             ok = integer(&in, 5, &size) && resize(h, size);
-        if (h->one.n)
-            explicit_bzero(h->one.p, h->one.n);
-        buf_reset(&h->one);
+        buf_wipe(&h->one);
     }
     *unknown = r.unknown;
     return ok;

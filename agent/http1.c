@@ -42,7 +42,7 @@ bool http1_seeking(const struct http1 *h)
 void http1_seek(struct http1 *h)
 {
     h->state = SEEK;
-    buf_reset(&h->text);
+    buf_wipe(&h->text);
 }
 
 static enum http1_end bad(struct http1 *h, const char *why)
@@ -210,14 +210,14 @@ static size_t seek(struct http1 *h, struct slice in)
     if (h->text.n > LINE_MAX_SOUGHT)
         buf_shift(&h->text, h->text.n - LINE_MAX_SOUGHT / 2);
     if (surplus)
-        buf_reset(&h->text);
+        buf_wipe(&h->text);
     buf_add(&h->text, slice_from(piece, surplus));
     if (lf == SIZE_MAX)
         return piece.n;
     struct slice line = without_eol(buf_slice(&h->text));
     size_t at = h->response ? status_line_in(line) : request_line_in(line);
     if (at == SIZE_MAX) {
-        buf_reset(&h->text);
+        buf_wipe(&h->text);
     } else {
         buf_shift(&h->text, at);
         h->state = HEAD;
@@ -394,7 +394,7 @@ static size_t feed_head(struct http1 *h, struct slice in, const struct http1_eve
     else if (at != SIZE_MAX)
         *end = parse_head(h, text, on, arg);
     if (at != SIZE_MAX)
-        buf_reset(&h->text);
+        buf_wipe(&h->text);
     return n;
 }
 

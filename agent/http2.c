@@ -60,14 +60,6 @@ static void keep_field(void *arg, struct slice name, struct slice value)
         l->field[l->n++] = (struct extract_header){ name, value };
 }
 
-/* It may hold a credential. */
-static void clear_block(struct http2 *h)
-{
-    if (h->block.n)
-        explicit_bzero(h->block.p, h->block.n);
-    buf_reset(&h->block);
-}
-
 static bool block_done(struct http2 *h)
 {
     struct list l = { .arena = &h->fields };
@@ -75,7 +67,7 @@ static bool block_done(struct http2 *h)
     if (h->block.st != ST_OK)
         return bad(h, "a header block over the limit");
     bool ok = hpack_block(h->hpack, buf_slice(&h->block), keep_field, &l, &h->unknown);
-    clear_block(h);
+    buf_wipe(&h->block);
     if (ok && h->opener == HEADERS) {
         h->on->headers(h->arg, h->stream, l.over ? NULL : l.field, l.over ? 0 : l.n);
         if (h->block_ends)
@@ -217,7 +209,7 @@ bool http2_gap(struct http2 *h, uint64_t bytes, uint32_t *stream, bool *ends)
 
 void http2_lose(struct http2 *h)
 {
-    clear_block(h);
+    buf_wipe(&h->block);
     hpack_lose(h->hpack);
     h->have = 0;
     h->left = 0;

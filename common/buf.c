@@ -94,6 +94,13 @@ void buf_reset(struct buf *b)
     b->st = ST_OK;
 }
 
+void buf_wipe(struct buf *b)
+{
+    if (b->cap)
+        explicit_bzero(b->p, b->cap);
+    buf_reset(b);
+}
+
 void buf_release(struct buf *b)
 {
     free(b->p);

@@ -29,6 +29,8 @@ void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf,
 void buf_shift(struct buf *b, size_t n);
 /* Empty it and clear the error; the memory is kept. */
 void buf_reset(struct buf *b);
+/* The same, and what it held is zeroed: somebody's text or key. */
+void buf_wipe(struct buf *b);
 void buf_release(struct buf *b);
 
 static inline struct slice buf_slice(const struct buf *b)

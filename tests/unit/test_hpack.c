@@ -240,12 +240,54 @@ static void bounded(void **state)
     }
 }
 
+/* What the table stands for later holds no credential, and its size is as ever. */
+static void no_credentials(void **state)
+{
+    static const char *const said[][3] = {
+        { "authorization", "Bearer k", "" },
+        { "cookie", "k", "" },
+        { "x-amz-security-token", "k", "" },
+        { "x-goog-api-key", "k", "" },
+        { "x-app", "shop", "shop" },
+        { "x-ratelimit-remaining-tokens", "9", "9" },
+        { ":authority", "api.openai.com", "api.openai.com" },
+        { ":path", "/v1/x", "/v1/x" },
+        { ":path", "/v1/x?key=k&alt=sse", "/v1/x" },
+        { ":path", "/v1/x?key=k&model=m&b&deployment=d", "/v1/x?model=m&deployment=d" },
+        { ":path", "/v1/x?model=m&key=k", "/v1/x?model=m" },
+        { "", "", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(said); i++) {
+        for (int all = 0; all < 2; all++) {
+            struct hpack *h = hpack_new(all);
+            struct buf in = { .p = NULL }, out = { .p = NULL }, want = { .p = NULL };
+            size_t unknown;
+            buf_addc(&in, 0x40);
+            for (int k = 0; k < 2; k++) {
+                buf_addc(&in, (char)strlen(said[i][k]));
+                buf_adds(&in, said[i][k]);
+            }
+            buf_addc(&in, (char)0xbe);
+            assert_true(hpack_block(h, buf_slice(&in), say, &out, &unknown));
+            buf_addf(&want, "%s=%s;%s=%s;", said[i][0], said[i][1], said[i][0],
+                     said[i][all ? 1 : 2]);
+            assert_string_equal(buf_cstr(&out), buf_cstr(&want));
+            hpack_free(h);
+            buf_release(&in);
+            buf_release(&out);
+            buf_release(&want);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joined_before_every_block),
         cmocka_unit_test(by_hand),
         cmocka_unit_test(bounded),
+        cmocka_unit_test(no_credentials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
