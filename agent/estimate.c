@@ -14,15 +14,18 @@ struct family {
 static const struct family families[] = {
     { "claude", NULL, 4, 0.26, 40, 1, 0, false },
     { "gpt-5.", NULL, 2, 0.22, 8, 1, 0, true },
-    { "gpt-5", NULL, 2, 0.22, 8, 5, 50, true },
-    { "o1", "o1-preview-", 2, 0.22, 8, 5, 50, true },
-    { "o3", NULL, 2, 0.22, 8, 5, 50, true },
-    { "o4-", NULL, 2, 0.22, 8, 5, 50, true },
+    { "gpt-5", NULL, 2, 0.22, 8, 5.6, 58, true },
+    { "gpt-oss", NULL, 12, 0.24, 8, 1, 0, false }, /* marks around what it thinks */
+    { "o1", "o1-preview-", 2, 0.22, 8, 5.6, 58, true },
+    { "o3", NULL, 2, 0.22, 8, 5.6, 58, true },
+    { "o4-", NULL, 2, 0.22, 8, 5.6, 58, true },
     { "gemini-2.5-flash-lite", NULL, 2, 0.22, 8, 1, 0, false },
-    { "gemini-2.5", NULL, 2, 0.22, 8, 4, 20, false },
-    { "gemini-3", NULL, 2, 0.22, 8, 4, 20, false },
-    { "grok-4", "non-reasoning", 2, 0.22, 8, 3, 30, true },
-    { "grok-code", NULL, 2, 0.22, 8, 3, 30, true },
+    { "gemini-2.5", NULL, 2, 0.22, 8, 4.5, 23, false },
+    { "gemini-3", NULL, 2, 0.22, 8, 4.5, 23, false },
+    { "grok-4", "non-reasoning", 2, 0.22, 8, 3.3, 34, true },
+    { "grok-code", NULL, 2, 0.22, 8, 3.3, 34, true },
+    { "glm", NULL, 12, 0.24, 8, 1, 0, false },
+    { "kimi", NULL, 12, 0.24, 8, 1, 0, false },
     { "qwen3", NULL, 2, 0.28, 8, 1, 0, true },
     { "deepseek-r", NULL, 2, 0.28, 8, 1, 0, true },
     { "", NULL, 2, 0.22, 8, 1, 0, true },
@@ -86,7 +89,7 @@ static double start_output(const struct usage *u, const struct estimate_sample *
     if (f->per_delta && s->streamed && s->pieces >= 8 && bytes > 2 * pieces &&
         bytes < 7 * pieces)
         t = pieces + 1;
-    return t * f->hidden_times + f->hidden_plus;
+    return s->unthinking ? t : t * f->hidden_times + f->hidden_plus;
 }
 
 double estimate_input(const struct estimate *e, const struct usage *u,
@@ -102,6 +105,8 @@ double estimate_output(const struct estimate *e, const struct usage *u,
 {
     const struct estimate_model *m = known(e, key_of(u));
     double t = start_output(u, s);
+    if (s->cut_at) /* thinking and all: not an estimate but what it says */
+        return (double)s->cut_at;
     return m ? calibrated(t, m->out_reported, m->out_expected) : t;
 }
 
@@ -142,7 +147,8 @@ void estimate_fill(const struct estimate *e, struct usage *u,
         usage_set(u, USAGE_input, (uint64_t)(estimate_input(e, u, s) + 0.5));
     if (!usage_has(u, USAGE_output) ||
         (partial && s->generated_bytes && out > u->v[USAGE_output]))
-        usage_set(u, USAGE_output, s->generated_bytes || s->no_generation ? out : 0);
+        usage_set(u, USAGE_output,
+                  s->generated_bytes || s->cut_at || s->no_generation ? out : 0);
     u->quality = QUALITY_ESTIMATED;
     if (!partial)
         u->usage_source = SOURCE_ESTIMATED;

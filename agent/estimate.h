@@ -19,6 +19,8 @@ struct estimate_sample {
     bool streamed;      /* the pieces are deltas of a stream */
     bool tools;         /* a tool was called */
     bool no_generation; /* embeddings and the like: there is no output */
+    bool unthinking;    /* the request turned reasoning off */
+    uint64_t cut_at;    /* tokens of the limit at which it says it ended; 0: it does not */
 };
 
 enum { ESTIMATE_MODELS = 256 }; /* calibrated at a time; a newcomer may take a slot */

@@ -67,6 +67,9 @@ struct exchange {
     _Alignas(32) struct repeat repeat; /* the event before; last: see park */
 };
 
+/* What the estimator gets to know of a reply that has ended. */
+struct estimate_sample exchange_sample(const struct exchange *e);
+
 /* Around each document of the reply: walk_fn of the answer. */
 void exchange_document_begin(void *arg);
 void exchange_document_end(void *arg);

@@ -410,7 +410,25 @@ static bool by_tokens(const struct exchange *e)
            (!e->reply.items || !surface_is(e, "gemini.predict"));
 }
 
-static struct estimate_sample sample_of(const struct exchange *e)
+/* The reply ended at the request's limit. */
+static bool cut_off(const struct exchange *e)
+{
+    static const char *const words[] = { "length", "max_tokens", "max_output_tokens",
+                                         "maximum_tokens" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (slice_ieq(raw_str(&e->reply, S_FINISH), slice_str(words[i])))
+            return true;
+    return slice_eq(raw_str(&e->reply, S_STATE), SLICE("incomplete"));
+}
+
+static bool unthinking(const struct raw *request)
+{
+    struct slice effort = raw_str(request, S_FINISH);
+    return slice_eq(effort, SLICE("none")) || slice_eq(effort, SLICE("minimal")) ||
+           (raw_has(request, N_REASONING) && !request->num[N_REASONING]);
+}
+
+struct estimate_sample exchange_sample(const struct exchange *e)
 {
     return (struct estimate_sample){
         .sent_bytes = e->request.text_in,
@@ -419,6 +437,8 @@ static struct estimate_sample sample_of(const struct exchange *e)
         .request_seen = e->request_json,
         .streamed = e->framing == FRAMING_SSE,
         .tools = e->reply.flags & F_TOOLS,
+        .unthinking = unthinking(&e->request),
+        .cut_at = cut_off(e) ? raw_get(&e->request, N_OUTPUT) : 0,
         .no_generation = slice_ends(slice_str(e->hit.surface), SLICE("embeddings")) ||
                          slice_ends(slice_str(e->hit.surface), SLICE(".embed")) ||
                          surface_is(e, "gemini.predict"),
@@ -429,7 +449,7 @@ static struct estimate_sample sample_of(const struct exchange *e)
 static void set_quality(struct extract *x, const struct exchange *e, bool usage,
                         enum extract_end end, struct usage *u)
 {
-    struct estimate_sample s = sample_of(e);
+    struct estimate_sample s = exchange_sample(e);
     bool units = usage_has(u, USAGE_images) || usage_has(u, USAGE_characters) ||
                  usage_has(u, USAGE_pages) || usage_has(u, USAGE_audio_ms);
     u->quality = QUALITY_EXACT;

@@ -22,7 +22,7 @@ enum raw_num {
     N_COMPLETION,
     N_TOTAL,
     N_INPUT,
-    N_OUTPUT,
+    N_OUTPUT,     /* of a request: the limit */
     N_CACHED,     /* *_tokens_details.cached_tokens */
     N_CACHED_TOP, /* usage.cached_tokens, num_cached_tokens */
     N_HIT,
@@ -32,7 +32,7 @@ enum raw_num {
     N_CREATED, /* cache_creation_input_tokens */
     N_5M,
     N_1H,
-    N_REASONING,     /* *_tokens_details.reasoning_tokens */
+    N_REASONING,     /* *_tokens_details.reasoning_tokens; of a request: the limit */
     N_REASONING_TOP, /* usage.reasoning_tokens */
     N_TEXT_IN,
     N_AUDIO_IN,
@@ -113,7 +113,7 @@ enum raw_str {
     S_TYPE,
     S_STATE,
     S_TIER,
-    S_FINISH,
+    S_FINISH, /* of a request: its effort to reason */
     S_ROUTED, /* who really served a gateway's call */
     S_SPEED,  /* Anthropic: fast, standard; where it ran */
     S_GEO,

@@ -40,12 +40,7 @@ static void hidden_usage(void **state)
         if (u.accounting != ACCOUNTING_CALL || u.quality != QUALITY_EXACT ||
             e.truth.v[T_OUTPUT] <= 0 || !x->exchange->text_out)
             continue;
-        struct estimate_sample s = { .sent_bytes = x->exchange->request.text_in,
-                                     .generated_bytes = x->exchange->text_out,
-                                     .pieces = x->exchange->pieces,
-                                     .request_seen = true,
-                                     .streamed = x->exchange->framing == FRAMING_SSE,
-                                     .tools = x->exchange->reply.flags & F_TOOLS };
+        struct estimate_sample s = exchange_sample(x->exchange);
         u.model = slice_str(got.name[0][1]);
         u.provider = slice_str(got.name[0][3]);
         double t = estimate_output(&before, &u, &s), want = (double)e.truth.v[T_OUTPUT];

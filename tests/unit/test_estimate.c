@@ -29,6 +29,11 @@ static void starts_are_sane(void **state)
     struct usage reasoner = call("openai", "o3-mini"), infix = call("openai", "turbo1");
     assert_true(estimate_output(e, &reasoner, &s) > 300);
     assert_true(estimate_output(e, &infix, &s) < 130);
+    s.unthinking = true;
+    assert_true(estimate_output(e, &reasoner, &s) < 130);
+    s.cut_at = 50;
+    assert_true(estimate_output(e, &reasoner, &s) == 50);
+    s.cut_at = 0;
     s.no_generation = true;
     assert_true(estimate_output(e, &infix, &s) < 0.5);
     free(e);
