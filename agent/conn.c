@@ -23,6 +23,7 @@ struct conn {
     struct flow_info flow;
     bool ended;              /* its flow is gone; it waits for secrets */
     size_t held;             /* what tls holds, as summed up in env */
+    uint64_t skipped;        /* the same of what it let go */
     int64_t held_ns, now_ns; /* since when it waits; the last time seen */
     struct dark dark, told;  /* told: as said above last */
     bool was_told;
@@ -71,6 +72,8 @@ static void settle(struct conn *c)
 {
     struct conn_env *env = c->env;
     size_t held = (size_t)tls_info(c->tls)->held_bytes;
+    env->stats.skipped_bytes += tls_info(c->tls)->skipped_bytes - c->skipped;
+    c->skipped = tls_info(c->tls)->skipped_bytes;
     held += held ? SEALED_COST : 0;
     if (held && !c->sealed.next) {
         c->held_ns = c->now_ns;

@@ -50,6 +50,7 @@ struct conn_stats {
     uint64_t too_late;   /* given up: no secrets within sealed_ns */
     uint64_t sealed;     /* connections that wait now; their bytes */
     uint64_t sealed_bytes;
+    uint64_t skipped_bytes; /* lost: for these there was no room to wait */
 };
 
 struct conn_link {

@@ -111,6 +111,7 @@ void live_report_drops(const struct traffic *t, uint64_t kernel, struct json_out
     put(o, "capture_evicted", fs->ended[FLOW_EVICTED]); /* connections */
     put(o, "capture_no_memory", cs->unstored + fs->unwanted + t->conn.stats.refused);
     put(o, "capture_sealed", t->conn.stats.too_much + t->conn.stats.too_late);
+    put(o, "capture_sealed_bytes", t->conn.stats.skipped_bytes);
     put(o, "capture_dark", t->conn.stats.dark);
     put(o, "capture_spoiled", http[HTTP_spoiled]); /* exchanges */
     put(o, "capture_unmatched", http[HTTP_unmatched]);

@@ -4,7 +4,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { HELD_BYTES = 65536, SEEK_TRIES = 4096, SLACK_MOST = 1024 };
+enum {
+    HELD_BYTES = 65536,
+    EVENTS_MOST = 4096, /* held beyond the limit: events without bytes */
+    SEEK_TRIES = 4096,
+    SLACK_MOST = 1024,
+    TLS_TYPE_CCS = 20,
+};
 
 struct tls *tls_new(const struct tls_options *o, struct secrets *s,
                     const struct stream_sink *inner)
@@ -86,6 +92,21 @@ static void on_gap(struct tls *t, const struct tls_event *ev)
     tell_gap(t, ev->d, ev->ts_ns);
 }
 
+/* False: not yet, their number is that of a key. */
+static bool on_skip(struct tls *t, const struct tls_event *ev)
+{
+    struct tls_dir *dir = &t->dir[ev->d];
+    struct tls_event gap = *ev;
+    if (dir->epoch != TLS_DEAD && !tls_keys_ready(t))
+        return false;
+    if (dir->epoch == TLS_TRAFFIC) {
+        dir->traffic.seq += ev->lost;
+        gap.lost = 0;
+    }
+    on_gap(t, &gap);
+    return true;
+}
+
 static void on_close(struct tls *t, const struct tls_event *ev)
 {
     struct tls_dir *dir = &t->dir[ev->d];
@@ -106,6 +127,8 @@ static bool act(struct tls *t, const struct tls_event *ev)
     case TLS_GAP:
         on_gap(t, ev);
         return true;
+    case TLS_SKIP:
+        return on_skip(t, ev);
     case TLS_CLOSE:
         on_close(t, ev);
     }
@@ -125,14 +148,20 @@ static bool next_held(const struct buf *held, size_t *at, struct tls_event *ev)
     return true;
 }
 
+static void none_held(struct tls *t)
+{
+    t->held = (struct buf){ 0 };
+    t->info.held_bytes = 0;
+    for (int d = 0; d < 2; d++)
+        t->dir[d].held = t->dir[d].held_bytes = t->dir[d].skips = 0;
+}
+
 /* No more waiting: what is held is dark. */
 static void drop_held(struct tls *t, const char *why)
 {
     struct buf held = t->held;
     struct tls_event ev;
-    t->held = (struct buf){ 0 };
-    t->info.held_bytes = 0;
-    t->dir[STREAM_UP].held = t->dir[STREAM_DOWN].held = 0;
+    none_held(t);
     for (size_t at = 0; next_held(&held, &at, &ev);) {
         tls_die(t, STREAM_UP, ev.ts_ns, why);
         tls_die(t, STREAM_DOWN, ev.ts_ns, why);
@@ -141,16 +170,50 @@ static void drop_held(struct tls *t, const char *why)
     buf_release(&held);
 }
 
+/*
+ * There is no room for this record to wait: it is one more of those that are counted.
+ * Handshakes come first, so it is one of those with a number that a gap can skip. A
+ * request leaves half of the room to replies, which have the numbers that count.
+ */
+static bool let_go(struct tls *t, struct tls_event *ev)
+{
+    struct tls_dir *dir = &t->dir[ev->d];
+    size_t most = t->o.held_bytes;
+    bool full = t->held.n + sizeof *ev + ev->bytes.n > most ||
+                (ev->d == STREAM_UP && dir->held_bytes + ev->bytes.n > most / 2);
+    if (ev->what != TLS_RECORD || !t->suite || most < TLS_RECORD_MOST || !full)
+        return false;
+    bool counts = ev->bytes.p[0] != TLS_TYPE_CCS;
+    t->info.dark_bytes[ev->d] += ev->bytes.n;
+    t->info.skipped_bytes += ev->bytes.n;
+    *ev = (struct tls_event){
+        .what = TLS_SKIP, .d = ev->d, .ts_ns = ev->ts_ns, .lost = counts
+    };
+    if (!dir->skips)
+        return false; /* to be held */
+    struct tls_event last;
+    memcpy(&last, t->held.p + dir->skips - 1, sizeof last);
+    last.lost += ev->lost;
+    memcpy(t->held.p + dir->skips - 1, &last, sizeof last);
+    return true;
+}
+
 static void hold(struct tls *t, struct tls_event ev)
 {
+    struct tls_dir *dir = &t->dir[ev.d];
+    if (let_go(t, &ev))
+        return;
     bool room = buf_room(&t->held, sizeof ev + ev.bytes.n);
     if (room) {
+        dir->skips = ev.what == TLS_SKIP ? t->held.n + 1 : 0;
         buf_add(&t->held, slice_of(&ev, sizeof ev));
         buf_add(&t->held, ev.bytes);
-        t->dir[ev.d].held++;
+        dir->held++;
+        dir->held_bytes += ev.bytes.n;
         t->info.held_bytes += ev.bytes.n;
     }
-    if (!room || t->held.n > t->o.held_bytes)
+    size_t beyond = t->o.held_bytes < TLS_RECORD_MOST ? 0 : EVENTS_MOST;
+    if (!room || t->held.n > t->o.held_bytes + beyond)
         drop_held(t, !room      ? "out of memory"
                      : t->suite ? "no secrets"
                                 : "no ServerHello seen");
@@ -172,9 +235,7 @@ static void repost(struct tls *t)
 {
     struct buf held = t->held;
     struct tls_event ev;
-    t->held = (struct buf){ 0 };
-    t->info.held_bytes = 0;
-    t->dir[STREAM_UP].held = t->dir[STREAM_DOWN].held = 0;
+    none_held(t);
     for (size_t at = 0; next_held(&held, &at, &ev);)
         tls_post(t, ev);
     buf_release(&held);

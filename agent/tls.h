@@ -6,9 +6,10 @@
  * inner sink.
  *
  * A connection without secrets waits: its records are kept, up to a limit, until tls_poll
- * finds them. Then, or when it cannot be read for another reason, it is dark: only
- * counted. A direction that becomes dark tells the inner sink so with one gap of unknown
- * length.
+ * finds them. Records beyond are only counted, and become a gap: with their number, what
+ * follows can be read. After a call to tls_give_up, or when it cannot be read for another
+ * reason, it is dark: only counted. A direction that becomes dark tells the inner sink so
+ * with one gap of unknown length.
  *
  * Refused, hence dark: TLS 1.1 and older, CBC suites, renegotiation (dark from
  * there), early data (skipped; what follows is read). Fed by reassembly.
@@ -20,7 +21,8 @@
 #include "agent/stream.h"
 
 struct tls_options {
-    size_t held_bytes;   /* ciphertext kept while secrets are missing; 0: 65536 */
+    size_t held_bytes;   /* ciphertext kept while secrets are missing, of requests half of
+                            it; 0: 65536; under one record: none will come */
     unsigned seek_tries; /* decryptions tried to find the next record after a gap, in
                             all; 0: 4096 */
 };
@@ -52,6 +54,7 @@ struct tls_info {
     uint64_t lost_bytes[2]; /* never seen: known lengths of gaps */
     uint64_t gaps[2];       /* told to the inner sink */
     uint64_t held_bytes;    /* waiting now, both directions */
+    uint64_t skipped_bytes; /* for which there was no room to wait */
     unsigned key_updates, renegotiations;
 };
 

@@ -41,19 +41,22 @@ struct tls_dir {
     bool seeking;    /* where the next record begins is unknown */
     bool unframed;   /* framing has ended for good */
     unsigned tries;  /* spent on seeking */
-    size_t held;     /* events held */
-    bool closed;     /* told to inner */
+    size_t held;     /* events held, and their bytes */
+    size_t held_bytes;
+    size_t skips; /* offset + 1 of the TLS_SKIP that is the last of them; 0: it is not */
+    bool closed;  /* told to inner */
 };
 
-enum tls_what { TLS_RECORD, TLS_GAP, TLS_CLOSE };
+enum tls_what { TLS_RECORD, TLS_GAP, TLS_SKIP, TLS_CLOSE };
 
 struct tls_event {
     enum tls_what what;
     enum stream_dir d;
     int64_t ts_ns;
     struct slice bytes; /* TLS_RECORD: with its head */
-    unsigned lost;      /* TLS_GAP: records that it may have swallowed */
-    bool reset;         /* TLS_CLOSE */
+    unsigned lost; /* TLS_GAP: records that it may have swallowed; TLS_SKIP: that were
+                      let go */
+    bool reset;    /* TLS_CLOSE */
 };
 
 struct tls {

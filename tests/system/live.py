@@ -97,14 +97,14 @@ class Client:
         return (self.calls, self.input, self.output)
 
     def call(self, port, address="127.0.0.1", tls=None, path="/v1/chat/completions",
-             connection=None, call_id=None, **headers):
+             connection=None, call_id=None, pad=200, **headers):
         import http.client
         self.calls += 1
         n_in, n_out = 100 + self.calls, 7 + self.calls % 5
         self.input += n_in
         self.output += n_out
         c = connection or self.connect(port, address, tls)
-        body = json.dumps({"model": "gpt-4o-mini", "in": n_in, "out": n_out, "pad": "x" * 200,
+        body = json.dumps({"model": "gpt-4o-mini", "in": n_in, "out": n_out, "pad": "x" * pad,
                            "id": call_id or "chatcmpl-live-%032d" % self.calls})
         c.request("POST", path, body, {"Host": "api.openai.com", "Content-Type":
                                        "application/json", **headers})
@@ -331,6 +331,17 @@ def test_tls(r, base):
         give("late.log", f.read())
     r.check("secrets that have not come open nothing", before[0] == c.calls - 1, str(before))
     r.case("secrets that come after the connection", c.sums(), agent.sees(c.sums()))
+    later = os.path.join(place, "later")
+    big = c.connect(port, tls=client_tls(later))
+    c.call(port, connection=big, pad=5 << 20)
+    time.sleep(0.5)
+    with open(later, "rb") as f:
+        give("later.log", f.read())
+    r.case("a request too long to wait for secrets, its reply is not", c.sums(),
+           agent.sees(c.sums()))
+    c.call(port, connection=big)
+    big.close()
+    r.case("and the next call of that connection", c.sums(), agent.sees(c.sums()))
     known = c.sums()
     dark = Client()
     tls_dark = client_tls(None)

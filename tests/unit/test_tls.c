@@ -386,6 +386,48 @@ static void test_gaps(void **state)
     }
 }
 
+/* More comes than can wait: what does not fit is lost, nothing after it is. */
+static void test_overflow(void **state)
+{
+    (void)state;
+    enum { RECORDS = 60, SIZE = 4000, ROOM = 64 << 10 };
+    static const size_t which[] = { AES_1_3, 2, AES_1_2, 10 };
+    for (size_t c = 0; c < 2 * COUNT_OF(which); c++) {
+        enum stream_dir d = c % 2 ? STREAM_UP : STREAM_DOWN;
+        struct tls_world w;
+        world_open(&w, &cases[which[c / 2]]);
+        world_connect(&w);
+        for (size_t i = 0; i < RECORDS; i++)
+            world_say(&w, d, SIZE, (char)('A' + i % 26));
+        world_disconnect(&w);
+        for (size_t late = 0; late <= RECORDS; late++) {
+            struct listener l;
+            size_t until = w.parts - RECORDS + late;
+            listener_open(&l, ROOM);
+            play(&l, &w, 0, until, 1000);
+            CHECK(tls_info(l.t)->held_bytes <= ROOM, "%zu", late);
+            listener_learn(&l, buf_slice(&w.keys));
+            tls_poll(l.t);
+            play(&l, &w, until, w.parts, 1000);
+            listener_end(&l);
+            struct slice got = buf_slice(&l.heard.plain[d]);
+            size_t fits = (d == STREAM_UP ? ROOM / 2 : ROOM) / (SIZE + 100) - 1;
+            size_t least = RECORDS - late + (late < fits ? late : fits);
+            CHECK(is_part(got, buf_slice(&w.plain[d])), "%s: not what was said",
+                  w.c->name);
+            CHECK(got.n >= least * SIZE, "%s after %zu: %zu of %zu", w.c->name, late,
+                  got.n / SIZE, least);
+            CHECK(l.heard.gaps[d] == (got.n < RECORDS * SIZE), "%s: %u gaps", w.c->name,
+                  l.heard.gaps[d]);
+            CHECK((tls_info(l.t)->skipped_bytes > 0) == (got.n < RECORDS * SIZE), "%zu",
+                  late);
+            CHECK(!tls_info(l.t)->why, "%s: dark", w.c->name);
+            listener_release(&l);
+        }
+        world_close(&w);
+    }
+}
+
 static void test_sniff(void **state)
 {
     (void)state;
@@ -423,9 +465,10 @@ static void test_sniff(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cuts), cmocka_unit_test(test_late),
-        cmocka_unit_test(test_dark), cmocka_unit_test(test_flips),
-        cmocka_unit_test(test_gaps), cmocka_unit_test(test_sniff),
+        cmocka_unit_test(test_cuts),  cmocka_unit_test(test_late),
+        cmocka_unit_test(test_dark),  cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_gaps),  cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_sniff),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
