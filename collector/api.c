@@ -5,7 +5,7 @@
 #include "collector/api_compare.h"
 #include "collector/api_forecast.h"
 #include "collector/api_page.h"
-#include "collector/export.h"
+#include "collector/api_usage.h"
 #include "collector/metrics.h"
 #include "collector/writer.h"
 #include "common/instant.h"
@@ -127,7 +127,8 @@ static const char *take_param(const struct api_request *q, const struct api_para
                    : "grain is total, hour, day, week or month";
     if (slice_eq(p->name, SLICE("offset")))
         return read_offset(v, &out->offset_s) ? NULL : "offset is like +02:00";
-    if (slice_eq(p->name, SLICE("format")) || slice_starts(p->name, SLICE("_")))
+    if (slice_eq(p->name, SLICE("format")) || slice_eq(p->name, SLICE("limit")) ||
+        slice_starts(p->name, SLICE("_")))
         return NULL;
     return add_filter(q, out, p->name, v) ? NULL : "unknown parameter";
 }
@@ -165,47 +166,8 @@ bool api_query(const struct api_request *q, enum store_grain grain,
     return true;
 }
 
-/* --- usage ----------------------------------------------------------------------------
+/* --- names ----------------------------------------------------------------------------
  */
-
-static void usage(const struct collector *c, const struct api_request *q,
-                  struct api_reply *r)
-{
-    struct store_query sq;
-    struct query_result result;
-    enum export_format format = EXPORT_JSON;
-    struct slice asked = api_param(q, "format");
-    if (asked.p && !export_format_parse(asked, &format))
-        return api_error(r, 400, "format is json or csv");
-    if (!api_query(q, q->route == ROUTE_USAGE_HOURLY ? STORE_HOUR : STORE_DAY, &sq, r))
-        return;
-    enum status st = query_usage(c->store, c->book, &sq, q->arena, &result);
-    if (st != ST_OK)
-        return api_store_failed(r, st);
-    export_usage(&result, sq.grain, format, &r->body);
-    r->content_type = export_content_type(format);
-}
-
-/* Models that have no price in the time asked for, with what they hide. */
-static void unpriced(const struct collector *c, const struct api_request *q,
-                     struct api_reply *r)
-{
-    struct store_query sq;
-    struct query_result result;
-    if (!api_query(q, STORE_TOTAL, &sq, r))
-        return;
-    sq.grain = STORE_TOTAL;
-    sq.group = store_bit(STORE_provider) | store_bit(STORE_model);
-    enum status st = query_usage(c->store, c->book, &sq, q->arena, &result);
-    if (st != ST_OK)
-        return api_store_failed(r, st);
-    size_t n = 0;
-    for (size_t i = 0; i < result.rows; i++)
-        if (!query_priced(&result.row[i]))
-            result.row[n++] = result.row[i];
-    result.rows = n;
-    export_usage(&result, STORE_TOTAL, EXPORT_JSON, &r->body);
-}
 
 static enum status put_value(void *arg, struct slice v)
 {
@@ -455,9 +417,9 @@ static const struct {
     enum route_id route;
     handler_fn *answer;
 } handlers[] = {
-    { ROUTE_USAGE_DAILY, usage },
-    { ROUTE_USAGE_HOURLY, usage },
-    { ROUTE_UNPRICED, unpriced },
+    { ROUTE_USAGE_DAILY, api_usage },
+    { ROUTE_USAGE_HOURLY, api_usage },
+    { ROUTE_UNPRICED, api_unpriced },
     { ROUTE_DIMENSION, dimension },
     { ROUTE_AGENTS, agents },
     { ROUTE_STATUS, status },

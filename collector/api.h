@@ -33,6 +33,7 @@ struct api_reply {
     const char *etag;         /* or NULL; constant */
     const char *encoding;     /* Content-Encoding of `fixed`, or NULL; constant */
     struct buf body;
+    struct buf link;    /* value of the Link header; empty: none */
     struct slice fixed; /* constant bytes sent in place of body (embedded pages) */
     unsigned retry_after_s;
 };

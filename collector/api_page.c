@@ -1,8 +1,10 @@
 /* What the dashboard asks: see api_page.h; docs/dashboard.md. */
 #include "collector/api_page.h"
 
+#include "collector/api_usage.h"
 #include "collector/breakdown.h"
 #include "collector/projection/questions.h"
+#include "collector/profile.h"
 #include "collector/web.h"
 #include "common/instant.h"
 #include "common/json.h"
@@ -91,6 +93,8 @@ void api_breakdown(const struct collector *c, const struct api_request *q,
     ask.grain = grain_name(sq.grain);
     ask.from = sq.from;
     ask.to = sq.to;
+    if (!api_affordable(c, &sq, r))
+        return;
     struct breakdown_scan s = { breakdown_new(&ask, q->arena), d, ask.classes };
     enum status st = s.b ? query_each(c->store, c->book, &sq, scan_row, &s) : ST_LIMIT;
     if (st == ST_OK)
@@ -115,6 +119,9 @@ void api_profile(const struct collector *c, const struct api_request *q,
     struct query_profile p;
     struct json_out o = { .b = &r->body };
     if (!api_query(q, STORE_HOUR, &sq, r))
+        return;
+    sq.grain = STORE_HOUR;
+    if (!api_affordable(c, &sq, r))
         return;
     enum status st = query_profile(c->store, &sq, &p);
     if (st != ST_OK)

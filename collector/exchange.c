@@ -319,7 +319,7 @@ static struct MHD_Response *make_response(struct exchange *x)
     return m;
 }
 
-static void add_headers(const struct exchange *x, struct MHD_Response *m)
+static void add_headers(struct exchange *x, struct MHD_Response *m)
 {
     static const char *const always[][2] = {
         { "X-Content-Type-Options", "nosniff" },
@@ -339,6 +339,8 @@ static void add_headers(const struct exchange *x, struct MHD_Response *m)
         MHD_add_response_header(m, "ETag", r->etag);
         MHD_add_response_header(m, "Vary", "Accept-Encoding");
     }
+    if (r->link.n)
+        MHD_add_response_header(m, "Link", buf_cstr(&x->reply.link));
     if (r->encoding && r->fixed.n)
         MHD_add_response_header(m, "Content-Encoding", r->encoding);
     if (x->close)
@@ -445,6 +447,7 @@ void exchange_done(void *cls, struct MHD_Connection *connection, void **state,
     buf_release(&x->agents);
     buf_release(&x->small);
     buf_release(&x->reply.body);
+    buf_release(&x->reply.link);
     arena_release(&x->arena);
     free(x);
     *state = NULL;

@@ -4,6 +4,8 @@
 #include "common/instant.h"
 #include "common/json.h"
 
+#include <stdio.h>
+
 bool export_format_parse(struct slice name, enum export_format *out)
 {
     *out = slice_eq(name, SLICE("csv")) ? EXPORT_CSV : EXPORT_JSON;
@@ -22,6 +24,9 @@ const char *export_content_type(enum export_format f)
 struct cells {
     struct buf *out;
     struct json_out json;
+    struct buf scratch; /* of a value, before it is quoted */
+    char time[24];      /* of `at`, which many rows share */
+    int64_t at;
     bool csv, head, first;
 };
 
@@ -82,52 +87,36 @@ static void put_count(struct cells *c, const char *name, uint64_t v)
         json_u64(&c->json, v);
 }
 
+/* Whole seconds: 2026-11-02T10:00:00Z. */
 static void put_time(struct cells *c, const char *name, int64_t at)
 {
-    char text[32];
-    struct buf b = { 0 };
     if (!cell(c, name))
         return;
-    instant_format(at * 1000000000, &b);
-    /* whole seconds: 2026-11-02T10:00:00Z */
-    size_t n = b.n >= 19 ? 19 : 0;
-    memcpy(text, n ? b.p : "", n);
-    text[n] = 'Z';
-    buf_release(&b);
+    if (!*c->time || c->at != at) {
+        buf_reset(&c->scratch);
+        instant_format(at * 1000000000, &c->scratch);
+        snprintf(c->time, sizeof c->time, "%.19sZ", buf_cstr(&c->scratch));
+        c->at = at;
+    }
     if (c->csv)
-        buf_add(c->out, slice_of(text, n + 1));
+        buf_adds(c->out, c->time);
     else
-        json_str(&c->json, slice_of(text, n + 1));
+        json_str(&c->json, slice_str(c->time));
 }
 
-static void put_cost(struct cells *c, const char *name, const struct query_row *r)
+static void put_money(struct cells *c, const char *name, price_pico v, bool known)
 {
-    struct buf b = { 0 };
-    bool known = query_cost_known(r);
     if (!cell(c, name))
         return;
+    buf_reset(&c->scratch);
     if (known)
-        price_format(r->cost, 6, &b);
+        price_format(v, 6, &c->scratch);
     if (c->csv)
-        buf_add(c->out, buf_slice(&b));
+        buf_add(c->out, buf_slice(&c->scratch));
     else if (known)
-        json_raw(&c->json, buf_slice(&b));
+        json_raw(&c->json, buf_slice(&c->scratch));
     else
         json_null(&c->json);
-    buf_release(&b);
-}
-
-static void put_money(struct cells *c, const char *name, price_pico v)
-{
-    struct buf b = { 0 };
-    if (!cell(c, name))
-        return;
-    price_format(v, 6, &b);
-    if (c->csv)
-        buf_add(c->out, buf_slice(&b));
-    else
-        json_raw(&c->json, buf_slice(&b));
-    buf_release(&b);
 }
 
 static void put_bool(struct cells *c, const char *name, bool v)
@@ -155,12 +144,12 @@ static uint64_t tokens_of(const uint64_t v[USAGE_N])
 /* "cache_read image_in": fields without a price. */
 static void put_unpriced(struct cells *c, const char *name, uint32_t fields)
 {
-    struct buf b = { 0 };
+    struct buf *b = &c->scratch;
+    buf_reset(b);
     for (int f = 0; f < USAGE_N; f++)
         if (fields >> f & 1)
-            buf_addf(&b, "%s%s", b.n ? " " : "", usage_fields[f].name);
-    put_text(c, name, buf_slice(&b));
-    buf_release(&b);
+            buf_addf(b, "%s%s", b->n ? " " : "", usage_fields[f].name);
+    put_text(c, name, buf_slice(b));
 }
 
 static void put_row(struct cells *c, const struct query_result *all,
@@ -182,13 +171,13 @@ static void put_row(struct cells *c, const struct query_result *all,
     put_count(c, "calls_failed", r->calls_failed);
     put_count(c, "peak_calls", r->peak_calls);
     put_count(c, "peak_tokens", r->peak_tokens);
-    put_cost(c, "cost_usd", r);
+    put_money(c, "cost_usd", r->cost, query_cost_known(r));
     put_bool(c, "priced", query_priced(r));
     if (fields >> USAGE_cost_calls & 1) {
-        put_money(c, "stated_usd", r->v[USAGE_cost_pico]);
+        put_money(c, "stated_usd", r->v[USAGE_cost_pico], true);
         put_count(c, "compared_calls", r->stated.calls);
-        put_money(c, "compared_stated_usd", r->stated.theirs);
-        put_money(c, "compared_cost_usd", r->stated.ours);
+        put_money(c, "compared_stated_usd", r->stated.theirs, true);
+        put_money(c, "compared_cost_usd", r->stated.ours, true);
     }
     put_count(c, "calls_unpriced", r->calls_unpriced);
     put_count(c, "tokens_unpriced", r->tokens_unpriced);
@@ -196,11 +185,10 @@ static void put_row(struct cells *c, const struct query_result *all,
 }
 
 void export_usage(const struct query_result *r, enum store_grain grain,
-                  enum export_format f, struct buf *out)
+                  enum export_format f, uint32_t fields, struct buf *out)
 {
     static const struct query_row no_row = { 0 };
     struct cells c = { .out = out, .json = { .b = out }, .csv = f == EXPORT_CSV };
-    uint32_t fields = 0;
     for (size_t i = 0; i < r->rows; i++)
         for (int v = 0; v < USAGE_N; v++)
             fields |= (uint32_t)(r->row[i].v[v] != 0) << v;
@@ -226,4 +214,5 @@ void export_usage(const struct query_result *r, enum store_grain grain,
         json_close(&c.json, ']');
         buf_addc(out, '\n');
     }
+    buf_release(&c.scratch);
 }

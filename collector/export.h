@@ -20,8 +20,10 @@ const char *export_content_type(enum export_format f);
  * STORE_TOTAL), the grouped dimensions, calls, the token classes, every other usage field
  * that is above zero somewhere, tokens, calls by quality and outcome, peaks, cost_usd
  * (null or empty when nothing of it has a price), priced, and what lacks a price.
+ * `fields`: usage fields (bits) to show even where they are zero, so that pages of one
+ * query have the same columns.
  */
 void export_usage(const struct query_result *r, enum store_grain grain,
-                  enum export_format f, struct buf *out);
+                  enum export_format f, uint32_t fields, struct buf *out);
 
 #endif

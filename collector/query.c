@@ -393,6 +393,9 @@ enum status query_usage(struct store *s, const struct price_book *book,
     return query_page(s, book, q, 0, a, out, &next);
 }
 
+/* --- one by one -----------------------------------------------------------------------
+ */
+
 struct each {
     const struct store_query *q;
     struct price_memo *prices;
@@ -425,84 +428,4 @@ struct slice query_dim(const struct query_result *result, const struct query_row
     if (!(result->group & store_bit(d)))
         return (struct slice){ 0 };
     return row->dim[__builtin_popcount(below)];
-}
-
-/* --- profile --------------------------------------------------------------------------
- */
-
-enum { PROFILE_HOURS_MAX = 1000000 };
-
-struct hour_sum {
-    uint64_t calls, tokens, peak_calls, peak_tokens;
-};
-
-struct hours {
-    int64_t from;
-    struct hour_sum *at;
-    size_t n;
-};
-
-static enum status add_hour(void *arg, const struct store_row *r)
-{
-    struct hours *h = arg;
-    size_t i = (size_t)((r->time - h->from) / ROLLUP_HOUR_S);
-    if (r->time < h->from || i >= h->n)
-        return ST_OK;
-    add(&h->at[i].calls, r->calls);
-    add(&h->at[i].tokens, tokens(r->v));
-    add(&h->at[i].peak_calls, r->peak_calls);
-    add(&h->at[i].peak_tokens, r->peak_tokens);
-    return ST_OK;
-}
-
-static void fold(const struct hours *h, size_t first, size_t last,
-                 struct query_profile *out)
-{
-    uint64_t calls = 0;
-    out->first_hour = h->from + (int64_t)first * ROLLUP_HOUR_S;
-    out->last_hour = h->from + (int64_t)last * ROLLUP_HOUR_S;
-    for (size_t i = first; i <= last; i++) {
-        const struct hour_sum *s = &h->at[i];
-        /* 1970-01-01 00:00 was hour 72 of a week that began on Monday */
-        size_t w = (size_t)((h->from / ROLLUP_HOUR_S + (int64_t)i + 72) % 168);
-        add(&out->calls[w], s->calls);
-        add(&out->tokens[w], s->tokens);
-        out->hours[w]++;
-        add(&calls, s->calls);
-        if (s->peak_calls > out->peak_calls)
-            out->peak_calls = s->peak_calls;
-        if (s->peak_tokens > out->peak_tokens)
-            out->peak_tokens = s->peak_tokens;
-    }
-    if (calls)
-        out->peak_to_mean =
-            (double)out->peak_calls * 60 * (double)(last - first + 1) / (double)calls;
-}
-
-enum status query_profile(struct store *s, const struct store_query *q,
-                          struct query_profile *out)
-{
-    struct store_query hourly = *q;
-    hourly.grain = STORE_HOUR;
-    hourly.offset_s = 0;
-    struct hours h = { .from = store_bucket(q->from < 0 ? 0 : q->from, STORE_HOUR, 0) };
-    *out = (struct query_profile){ 0 };
-    if (q->to <= h.from)
-        return ST_OK;
-    h.n = (size_t)((q->to - 1 - h.from) / ROLLUP_HOUR_S) + 1;
-    if (h.n > PROFILE_HOURS_MAX)
-        return ST_LIMIT;
-    h.at = calloc(h.n, sizeof *h.at);
-    if (!h.at)
-        return ST_NOMEM;
-    enum status st = store_scan(s, &hourly, add_hour, &h);
-    size_t first = 0, last = h.n;
-    while (first < h.n && h.at[first].calls == 0)
-        first++;
-    while (last > first && h.at[last - 1].calls == 0)
-        last--;
-    if (st == ST_OK && first < last)
-        fold(&h, first, last - 1, out);
-    free(h.at);
-    return st;
 }

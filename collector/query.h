@@ -87,16 +87,4 @@ enum status query_each(struct store *s, const struct price_book *book,
 struct slice query_dim(const struct query_result *result, const struct query_row *row,
                        enum store_dim d);
 
-/* Traffic by hour of the week (UTC, hour 0 = Monday 00:00) under q's filter and range. */
-struct query_profile {
-    uint64_t calls[168], tokens[168];
-    uint64_t hours[168];              /* hours of data behind each sum */
-    uint64_t peak_calls, peak_tokens; /* largest sum of the peak minutes of an hour */
-    double peak_to_mean;              /* busiest minute x 60 / mean hour; 0: no data */
-    int64_t first_hour, last_hour;    /* Unix seconds of hours with data; 0: none */
-};
-
-enum status query_profile(struct store *s, const struct store_query *q,
-                          struct query_profile *out);
-
 #endif

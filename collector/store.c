@@ -93,3 +93,31 @@ enum status store_record_get(struct store *s, const char *kind, const char *key,
         *at = n.at;
     return st;
 }
+
+/* For each dimension that is filtered, one allowed value? */
+bool store_passes(const struct store_query *q, const struct slice *dim)
+{
+    uint32_t asked = 0, met = 0;
+    for (size_t i = 0; i < q->filters; i++) {
+        const struct store_filter *f = &q->filter[i];
+        if (f->dim == STORE_AGENT)
+            continue;
+        asked |= store_bit(f->dim);
+        if (slice_eq(f->value, dim[f->dim]))
+            met |= store_bit(f->dim);
+    }
+    return asked == met;
+}
+
+bool store_wants_agent(const struct store_query *q)
+{
+    bool wants = q->group & store_bit(STORE_AGENT);
+    for (size_t i = 0; i < q->filters; i++)
+        wants = wants || q->filter[i].dim == STORE_AGENT;
+    return wants;
+}
+
+bool store_reads_hours(const struct store_query *q)
+{
+    return q->grain == STORE_HOUR || q->offset_s != 0 || store_wants_agent(q);
+}

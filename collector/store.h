@@ -73,7 +73,18 @@ struct store_query {
     const struct store_filter *filter;
     size_t filters;
     int32_t offset_s; /* zone of the grain, seconds east of UTC; not 0: hourly rows */
+    const struct store_query *or_else; /* what passes its filters (none by agent) is kept
+                                          as well; or NULL */
+    bool sketches;                     /* hourly rows bring theirs */
 };
+
+bool store_wants_agent(const struct store_query *q); /* groups or filters by it */
+
+/* Do the names of a row pass the filters of q itself, those by agent aside? */
+bool store_passes(const struct store_query *q, const struct slice *dim);
+
+/* Is it answered from hourly rows? Those are many, and kept for the retention only. */
+bool store_reads_hours(const struct store_query *q);
 
 /* --- writing -------------------------------------------------------------------------
  */
@@ -116,6 +127,7 @@ struct store_row {
     const struct slice *dim; /* STORE_AGENT of them; read with store_row_dim */
     struct slice agent;      /* only when the query groups or filters by it */
     uint64_t calls, v[USAGE_N], peak_calls, peak_tokens;
+    struct slice duration, ttft; /* sketch_encode; only when the query wants sketches */
 };
 
 static inline struct slice store_row_dim(const struct store_row *r, enum store_dim d)
@@ -147,6 +159,7 @@ struct store_status {
     const char *engine;
     uint64_t schema, series, bytes, wal_bytes;
     int64_t oldest_hour, newest_hour, oldest_day; /* Unix seconds; 0: no usage yet */
+    uint32_t fields; /* bit f: usage field f was above zero somewhere, ever */
 };
 
 /* --- the interface -------------------------------------------------------------------

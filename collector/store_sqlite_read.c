@@ -19,33 +19,22 @@ struct sieve {
     uint32_t series_n, source_n;
 };
 
-static bool filters_agent(const struct store_query *q)
+static bool series_passes(const struct store_query *q, const struct dict_entry *e)
 {
-    for (size_t i = 0; i < q->filters; i++)
-        if (q->filter[i].dim == STORE_AGENT)
-            return true;
-    return false;
+    return store_passes(q, e->part) || (q->or_else && store_passes(q->or_else, e->part));
 }
 
-static bool wants_agent(const struct store_query *q)
+/* One of the agents that are asked for, if any are? */
+static bool source_passes(const struct store_query *q, const struct dict_entry *e)
 {
-    return q->group & store_bit(STORE_AGENT) || filters_agent(q);
-}
-
-/* Do the dimensions [first, last] have, for each that is filtered, one allowed value? */
-static bool passes(const struct store_query *q, const struct slice *part,
-                   enum store_dim first, enum store_dim last)
-{
-    uint32_t asked = 0, met = 0;
+    bool asked = false, met = false;
     for (size_t i = 0; i < q->filters; i++) {
-        const struct store_filter *f = &q->filter[i];
-        if (f->dim < first || f->dim > last)
+        if (q->filter[i].dim != STORE_AGENT)
             continue;
-        asked |= store_bit(f->dim);
-        if (slice_eq(f->value, part[f->dim - first]))
-            met |= store_bit(f->dim);
+        asked = true;
+        met = met || slice_eq(q->filter[i].value, e->part[0]);
     }
-    return asked == met;
+    return met || !asked;
 }
 
 static enum status sieve_open(struct sieve *v, const struct store_sqlite *s,
@@ -65,41 +54,39 @@ static void sieve_close(struct sieve *v)
     free(v->of_source);
 }
 
+typedef bool passes_fn(const struct store_query *q, const struct dict_entry *e);
+
 /* The entry if it passes, else NULL. */
 static const struct dict_entry *sift(const struct sieve *v, const struct dict *d,
                                      unsigned char *known, uint32_t n, int64_t id,
-                                     enum store_dim first, enum store_dim last)
+                                     passes_fn *passes)
 {
     if (id <= 0 || id > n || known[id] == 2)
         return NULL;
     const struct dict_entry *e = dict_at(d, (uint32_t)id);
     if (known[id] == 0)
-        known[id] = e && passes(v->q, e->part, first, last) ? 1 : 2;
+        known[id] = e && passes(v->q, e) ? 1 : 2;
     return known[id] == 1 ? e : NULL;
 }
 
 static const struct dict_entry *sift_series(const struct sieve *v, int64_t id)
 {
-    return sift(v, v->series, v->of_series, v->series_n, id, 0, STORE_CONTEXT);
+    return sift(v, v->series, v->of_series, v->series_n, id, series_passes);
 }
 
 static const struct dict_entry *sift_source(const struct sieve *v, int64_t id)
 {
-    return sift(v, v->source, v->of_source, v->source_n, id, STORE_AGENT, STORE_AGENT);
+    return sift(v, v->source, v->of_source, v->source_n, id, source_passes);
 }
 
 /* --- scan -----------------------------------------------------------------------------
  */
 
-static bool reads_hours(const struct store_query *q)
-{
-    return q->grain == STORE_HOUR || q->offset_s != 0 || wants_agent(q);
-}
-
 /* SELECT of the columns in `fields`, into field[]; returns how many. */
-static int build_scan(struct buf *b, bool hours, bool agent, unsigned fields,
+static int build_scan(struct buf *b, const struct store_query *q, unsigned fields,
                       enum usage_field *field)
 {
+    bool hours = store_reads_hours(q);
     int n = 0;
     buf_addf(b, "SELECT %s, series, calls, peak_calls, peak_tokens",
              hours ? "hour" : "day");
@@ -109,7 +96,8 @@ static int build_scan(struct buf *b, bool hours, bool agent, unsigned fields,
         buf_addf(b, ", %s", usage_fields[f].name);
         field[n++] = (enum usage_field)f;
     }
-    buf_addf(b, "%s FROM %s", agent ? ", source" : "",
+    buf_addf(b, "%s%s FROM %s", store_wants_agent(q) ? ", source" : "",
+             q->sketches && hours ? ", duration, ttft" : "",
              hours ? "usage_hour" : "usage_day");
     buf_addf(b, " WHERE %s >= ? AND %s < ?", hours ? "hour" : "day",
              hours ? "hour" : "day");
@@ -144,8 +132,14 @@ struct scan {
     struct sieve sieve;
     enum usage_field field[USAGE_N];
     int fields;
-    bool agent;
+    bool agent, sketches;
 };
+
+static struct slice column_slice(sqlite3_stmt *q, int i)
+{
+    const void *p = sqlite3_column_text(q, i);
+    return (struct slice){ p, (size_t)sqlite3_column_bytes(q, i) };
+}
 
 /* Read the row under the cursor; false: not wanted. */
 static bool read_row(const struct scan *c, struct store_row *row)
@@ -168,6 +162,10 @@ static bool read_row(const struct scan *c, struct store_row *row)
     row->peak_tokens = (uint64_t)sqlite3_column_int64(c->q, 4);
     for (int i = 0; i < c->fields; i++)
         row->v[c->field[i]] = (uint64_t)sqlite3_column_int64(c->q, 5 + i);
+    if (c->sketches) {
+        row->duration = column_slice(c->q, 5 + c->fields + c->agent);
+        row->ttft = column_slice(c->q, 6 + c->fields + c->agent);
+    }
     return true;
 }
 
@@ -176,14 +174,14 @@ enum status store_sqlite_scan(struct store *base, const struct store_query *q,
 {
     struct store_sqlite *s = store_sqlite_of(base);
     sqlite3 *db = store_reader_take(s);
-    struct scan c = { .agent = wants_agent(q) };
+    struct scan c = { .agent = store_wants_agent(q),
+                      .sketches = q->sketches && store_reads_hours(q) };
     struct buf sql = { 0 };
-    bool hours = reads_hours(q);
     int64_t from, to;
     if (!db)
         return ST_IO;
     widen(q, q->grain == STORE_HOUR ? STORE_HOUR : STORE_DAY, &from, &to);
-    c.fields = build_scan(&sql, hours, c.agent, atomic_load(&s->fields), c.field);
+    c.fields = build_scan(&sql, q, atomic_load(&s->fields), c.field);
     enum status st = prepare(db, &sql, from, to, &c.q);
     int rc = st == ST_OK ? sqlite3_step(c.q) : SQLITE_DONE;
     if (st == ST_OK)
@@ -207,8 +205,7 @@ enum status store_sqlite_scan(struct store *base, const struct store_query *q,
 static enum status merge_text(struct sketch *into, struct sketch *scratch,
                               sqlite3_stmt *q, int column)
 {
-    const void *p = sqlite3_column_text(q, column);
-    struct slice text = { p, (size_t)sqlite3_column_bytes(q, column) };
+    struct slice text = column_slice(q, column);
     if (text.n == 0)
         return ST_OK;
     enum status st = sketch_decode(scratch, text);
@@ -465,6 +462,7 @@ enum status store_sqlite_status(struct store *base, struct store_status *out)
         .oldest_hour = edge(db, "SELECT min(hour) FROM usage_hour"),
         .newest_hour = edge(db, "SELECT max(hour) FROM usage_hour"),
         .oldest_day = edge(db, "SELECT min(day) FROM usage_day"),
+        .fields = atomic_load(&s->fields),
     };
     store_reader_give(s, db);
     return ST_OK;

@@ -450,8 +450,12 @@ void price_format(price_pico pico, unsigned digits, struct buf *out)
         *(i < digits ? &scale : &unit) *= 10;
     price_pico rounded = pico / unit + (pico % unit >= unit - unit / 2 && unit > 1);
     add_u128(rounded / scale, out);
+    char fraction[13] = ".";
+    uint64_t rest = (uint64_t)(rounded % scale);
+    for (unsigned i = digits; i > 0; i--, rest /= 10)
+        fraction[i] = (char)('0' + rest % 10);
     if (digits > 0)
-        buf_addf(out, ".%0*llu", (int)digits, (unsigned long long)(rounded % scale));
+        buf_add(out, slice_of(fraction, digits + 1));
 }
 
 double price_dollars(price_pico pico)

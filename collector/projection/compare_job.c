@@ -1,4 +1,4 @@
-/* Two queries and two sketches an arm, the scores, the cost model. */
+/* One scan of the hours of both arms, the scores, the cost model. */
 #include "collector/projection/compare_job.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include "collector/projection/demand.h"
 #include "collector/score.h"
 
-enum { DAY_S = 86400, MONTH_DAYS = 30 };
+enum { HOUR_S = 3600, DAY_S = 86400, MONTH_DAYS = 30 };
 
 struct work {
     const struct projection_job *job;
@@ -16,7 +16,15 @@ struct work {
     struct compare_report *out;
     struct compare_case c;
     struct sketch sketch[COMPARE_SIDES][2]; /* duration, ttft */
-    uint64_t counted[COMPARE_SIDES];        /* calls with token counts */
+    struct sketch scratch;
+    struct store_query arm[COMPARE_SIDES];
+    unsigned char
+        *side_of; /* by number of a series: 4, and a bit for each arm it is of */
+    size_t series;
+    struct compare_day *day[COMPARE_SIDES];
+    struct profile_hours hours[COMPARE_SIDES]; /* of whole days */
+    double *answered;                /* output tokens by hour, specialist; NAN: no call */
+    uint64_t counted[COMPARE_SIDES]; /* calls with token counts */
     double input[COMPARE_SIDES], output[COMPARE_SIDES];
     int64_t first_day; /* with a call of either arm; Unix seconds */
 };
@@ -66,89 +74,153 @@ static enum status only_answered(struct store_query *q, struct arena *a)
     return ST_OK;
 }
 
-static void add_row(struct work *k, enum compare_side side, struct compare_day *days,
-                    const struct query_result *result, const struct query_row *row)
-{
-    struct compare_arm *arm = &k->c.arm[side];
-    struct slice outcome = query_dim(result, row, STORE_OUTCOME);
-    struct compare_day *day = &days[(row->time - k->out->from) / DAY_S];
-    bool ok = slice_eq(outcome, SLICE("ok")), left = slice_eq(outcome, SLICE("aborted"));
+/* --- rows --- */
 
-    arm->calls += row->calls;
-    arm->aborted += left ? row->calls : 0;
-    arm->failed += ok || left ? 0 : row->calls;
-    if (!ok) /* costs what it costs, but is no sample of a whole answer */
-        return;
-    day->calls += (double)(row->calls - row->calls_missing);
-    day->usd += price_dollars(row->cost);
-    day->output += (double)row->v[USAGE_output];
-    k->counted[side] += row->calls - row->calls_missing;
-    k->output[side] += (double)row->v[USAGE_output];
-    k->input[side] += (double)row->v[USAGE_input] + (double)row->v[USAGE_cache_write_5m] +
-                      (double)row->v[USAGE_cache_write_1h] +
-                      (double)row->v[USAGE_cache_write];
-    if (side == COMPARE_API && !query_priced(row)) {
-        k->c.api_priced = false;
-        k->out->unpriced += (double)row->calls;
-    }
+static enum status merge(struct work *k, struct sketch *into, struct slice text)
+{
+    if (text.n == 0)
+        return ST_OK;
+    enum status st = sketch_decode(&k->scratch, text);
+    return st ? st : sketch_merge(into, &k->scratch);
 }
 
-static enum status read_arm(struct work *k, enum compare_side side, struct buf *why)
+static enum status add_row(struct work *k, enum compare_side side,
+                           const struct store_row *row, const struct query_row *m)
 {
-    size_t days = (size_t)((k->out->to - k->out->from) / DAY_S);
-    struct compare_day *day = arena_alloc(k->arena, days * sizeof *day);
-    struct store_query q = { .from = k->out->from, .to = k->out->to };
-    struct query_result rows;
-    enum status st = arm_query(k->w, side, k->arena, &q, why);
-
-    if (st || !day)
-        return st ? st : ST_LIMIT;
-    q.grain = STORE_DAY;
-    q.group = store_bit(STORE_OUTCOME);
-    if ((st = query_usage(k->job->store, k->job->prices, &q, k->arena, &rows)))
-        return st;
-    for (size_t i = 0; i < rows.rows; i++) {
-        int64_t at = rows.row[i].time;
-        if (at < k->out->from || at >= k->out->to)
-            continue;
-        k->first_day = at < k->first_day ? at : k->first_day;
-        add_row(k, side, day, &rows, &rows.row[i]);
-    }
     struct compare_arm *arm = &k->c.arm[side];
-    arm->day = day;
-    arm->days = days;
-    arm->duration = &k->sketch[side][0];
-    arm->ttft = &k->sketch[side][1];
-    if ((st = only_answered(&q, k->arena)))
+    struct slice outcome = row->dim[STORE_OUTCOME];
+    struct compare_day *day = &k->day[side][(row->time - k->out->from) / DAY_S];
+    bool ok = slice_eq(outcome, SLICE("ok")), left = slice_eq(outcome, SLICE("aborted"));
+
+    k->first_day =
+        row->time < k->first_day ? row->time - row->time % DAY_S : k->first_day;
+    profile_add(&k->hours[side], row);
+    arm->calls += m->calls;
+    arm->aborted += left ? m->calls : 0;
+    arm->failed += ok || left ? 0 : m->calls;
+    if (!ok) /* costs what it costs, but is no sample of a whole answer */
+        return ST_OK;
+    day->calls += (double)(m->calls - m->calls_missing);
+    day->usd += price_dollars(m->cost);
+    day->output += (double)m->v[USAGE_output];
+    k->counted[side] += m->calls - m->calls_missing;
+    k->output[side] += (double)m->v[USAGE_output];
+    k->input[side] += (double)m->v[USAGE_input] + (double)m->v[USAGE_cache_write_5m] +
+                      (double)m->v[USAGE_cache_write_1h] +
+                      (double)m->v[USAGE_cache_write];
+    if (side == COMPARE_API && !query_priced(m)) {
+        k->c.api_priced = false;
+        k->out->unpriced += (double)m->calls;
+    }
+    if (side == COMPARE_SPECIALIST) {
+        double *hour = &k->answered[(row->time - k->out->from) / HOUR_S];
+        *hour = (isnan(*hour) ? 0 : *hour) + (double)m->v[USAGE_output];
+    }
+    enum status st = merge(k, &k->sketch[side][0], row->duration);
+    return st ? st : merge(k, &k->sketch[side][1], row->ttft);
+}
+
+/* Which arms a row is of, worked out once a series. 0: no memory. */
+static unsigned sides_of(struct work *k, const struct store_row *row)
+{
+    unsigned sides = 4;
+
+    if (row->series < k->series && k->side_of[row->series])
+        return k->side_of[row->series];
+    for (int s = 0; s < COMPARE_SIDES; s++)
+        sides |= store_passes(&k->arm[s], row->dim) ? 1u << s : 0;
+    if (row->series == 0)
+        return sides;
+    if (row->series >= k->series) {
+        size_t n = 2 * (size_t)row->series + 64;
+        unsigned char *more = arena_alloc(k->arena, n);
+        if (!more)
+            return 0;
+        if (k->series)
+            memcpy(more, k->side_of, k->series);
+        k->side_of = more;
+        k->series = n;
+    }
+    return k->side_of[row->series] = (unsigned char)sides;
+}
+
+static enum status take_row(void *arg, const struct store_row *row,
+                            const struct query_row *measures)
+{
+    struct work *k = arg;
+    unsigned sides = sides_of(k, row);
+    enum status st = sides ? ST_OK : ST_LIMIT;
+
+    if (row->time < k->out->from || row->time >= k->out->to)
         return st;
-    q.group = 0;
-    q.grain = STORE_HOUR;
-    return store_sketches(k->job->store, &q, &k->sketch[side][0], &k->sketch[side][1]);
+    for (int s = 0; s < COMPARE_SIDES && !st; s++)
+        if (sides >> s & 1)
+            st = add_row(k, (enum compare_side)s, row, measures);
+    return st;
+}
+
+/* Both arms in one go: what costs is walking over the hours of all others. */
+static enum status read_arms(struct work *k, struct buf *why)
+{
+    struct compare_report *r = k->out;
+    size_t days = (size_t)((r->to - r->from) / DAY_S);
+    enum status st = ST_OK;
+
+    k->answered = arena_alloc(k->arena, 24 * days * sizeof *k->answered);
+    if (!k->answered)
+        return ST_LIMIT;
+    for (size_t i = 0; i < 24 * days; i++)
+        k->answered[i] = NAN;
+    for (int s = 0; s < COMPARE_SIDES && !st; s++) {
+        struct compare_arm *arm = &k->c.arm[s];
+        k->arm[s] = (struct store_query){
+            .from = r->from, .to = r->to, .grain = STORE_HOUR, .sketches = true
+        };
+        arm->day = k->day[s] = arena_alloc(k->arena, days * sizeof *k->day[s]);
+        arm->days = days;
+        arm->duration = &k->sketch[s][0];
+        arm->ttft = &k->sketch[s][1];
+        if (!arm->day)
+            return ST_LIMIT;
+        st = arm_query(k->w, (enum compare_side)s, k->arena, &k->arm[s], why);
+        if (!st)
+            st = profile_open(&k->hours[s], r->from, r->to - DAY_S);
+    }
+    k->arm[COMPARE_API].or_else = &k->arm[COMPARE_SPECIALIST];
+    return st ? st
+              : query_each(k->job->store, k->job->prices, &k->arm[COMPARE_API], take_row,
+                           k);
 }
 
 /* --- throughput --- */
 
 enum { BUSY_HOURS = 48 /* looked at, the busiest ones; the rest was lighter */ };
 
+struct busy {
+    int64_t hour; /* Unix seconds */
+    double output;
+};
+
 static int busiest_first(const void *a, const void *b)
 {
-    const struct query_row *x = a, *y = b;
-    uint64_t one = x->v[USAGE_output], two = y->v[USAGE_output];
+    const struct busy *x = a, *y = b;
 
-    return one == two ? (x->time > y->time) - (x->time < y->time) : one < two ? 1 : -1;
+    return x->output == y->output  ? (x->hour > y->hour) - (x->hour < y->hour)
+           : x->output < y->output ? 1
+                                   : -1;
 }
 
 static enum status read_hour(struct store *s, struct store_query q,
-                             const struct query_row *row, struct throughput_hour *out)
+                             const struct busy *busy, struct throughput_hour *out)
 {
     struct sketch duration = { 0 }, ttft = { 0 };
 
-    q.from = row->time;
-    q.to = row->time + 3600;
+    q.from = busy->hour;
+    q.to = busy->hour + HOUR_S;
     enum status st = store_sketches(s, &q, &duration, &ttft);
     *out = (struct throughput_hour){
         .calls = duration.count,
-        .output = (double)row->v[USAGE_output],
+        .output = busy->output,
         .p95 = duration.count ? (double)sketch_quantile(&duration, 0.95) * 1e-6 : NAN,
     };
     sketch_release(&duration);
@@ -156,30 +228,82 @@ static enum status read_hour(struct store *s, struct store_query q,
     return st;
 }
 
+/* From the hours in which the arm of q gave whole answers; sorts them. */
+static enum status look_at_hours(struct store *s, const struct workload *w,
+                                 const struct store_query *q, struct busy *busy,
+                                 size_t hours, struct throughput *out)
+{
+    struct throughput_hour hour[BUSY_HOURS];
+    enum status st = ST_OK;
+    size_t n = 0;
+
+    if (hours)
+        qsort(busy, hours, sizeof *busy, busiest_first);
+    for (; n < hours && n < BUSY_HOURS && !st; n++)
+        st = read_hour(s, *q, &busy[n], &hour[n]);
+    if (!st)
+        *out = throughput_of(hour, n, (double)w->hosted.latency_target_ms / 1e3,
+                             w->compare.replicas);
+    return st;
+}
+
+/* Whole answers of the specialist over the days of the test. */
+static enum status answers_query(const struct workload *w, int64_t now, struct arena *a,
+                                 struct store_query *q, struct buf *why)
+{
+    *q = (struct store_query){ .grain = STORE_HOUR };
+    test_days(w, now, &q->from, &q->to);
+    enum status st = arm_query(w, COMPARE_SPECIALIST, a, q, why);
+    return st ? st : only_answered(q, a);
+}
+
+static bool has_throughput(const struct workload *w)
+{
+    return w->compare.line != 0 && w->hosted.latency_target_ms != 0;
+}
+
 enum status compare_throughput(const struct projection_job *job, const struct workload *w,
                                struct arena *a, struct throughput *out, struct buf *why)
 {
-    struct store_query q = { .grain = STORE_HOUR };
-    struct throughput_hour hour[BUSY_HOURS];
+    struct store_query q;
     struct query_result rows;
     enum status st;
-    size_t n = 0;
 
     *out = (struct throughput){ 0 };
-    if (w->compare.line == 0 || w->hosted.latency_target_ms == 0)
+    if (!has_throughput(w))
         return ST_OK;
-    test_days(w, job->now, &q.from, &q.to);
-    if ((st = arm_query(w, COMPARE_SPECIALIST, a, &q, why)) ||
-        (st = only_answered(&q, a)) || (st = query_usage(job->store, NULL, &q, a, &rows)))
+    if ((st = answers_query(w, job->now, a, &q, why)) ||
+        (st = query_usage(job->store, NULL, &q, a, &rows)))
         return st;
-    if (rows.rows)
-        qsort(rows.row, rows.rows, sizeof *rows.row, busiest_first);
-    for (; n < rows.rows && n < BUSY_HOURS; n++)
-        if ((st = read_hour(job->store, q, &rows.row[n], &hour[n])))
-            return st;
-    *out = throughput_of(hour, n, (double)w->hosted.latency_target_ms / 1e3,
-                         w->compare.replicas);
-    return ST_OK;
+    struct busy *busy = arena_alloc(a, (rows.rows + 1) * sizeof *busy);
+    if (!busy)
+        return ST_LIMIT;
+    for (size_t i = 0; i < rows.rows; i++)
+        busy[i] = (struct busy){ rows.row[i].time, (double)rows.row[i].v[USAGE_output] };
+    return look_at_hours(job->store, w, &q, busy, rows.rows, out);
+}
+
+/* The same from hours that have been read already. */
+static enum status seen_throughput(struct work *k, struct throughput *out,
+                                   struct buf *why)
+{
+    size_t hours = (size_t)((k->out->to - k->out->from) / HOUR_S), n = 0;
+    struct busy *busy = arena_alloc(k->arena, (hours + 1) * sizeof *busy);
+    struct store_query q;
+    enum status st;
+
+    *out = (struct throughput){ 0 };
+    if (!has_throughput(k->w))
+        return ST_OK;
+    if (!busy)
+        return ST_LIMIT;
+    if ((st = answers_query(k->w, k->job->now, k->arena, &q, why)))
+        return st;
+    for (size_t i = 0; i < hours; i++)
+        if (!isnan(k->answered[i]))
+            busy[n++] =
+                (struct busy){ k->out->from + (int64_t)i * HOUR_S, k->answered[i] };
+    return look_at_hours(k->job->store, k->w, &q, busy, n, out);
 }
 
 /* --- cost --- */
@@ -206,18 +330,14 @@ static double hosted_per_call(const struct scenario *s, const struct hosted_load
  * How calls lie in the week: of the specialist's arm as it runs, and of both arms
  * together, which it would take over. Even where two weeks are not there yet.
  */
-static enum status read_loads(struct work *k, struct hosted_load load[2], struct buf *why)
+static void read_loads(struct work *k, struct hosted_load load[2])
 {
     struct query_profile p[COMPARE_SIDES];
     struct compare_report *r = k->out;
-    struct store_query q = { .grain = STORE_HOUR };
     int64_t today = r->to - DAY_S, first = today;
 
     for (int s = 0; s < COMPARE_SIDES; s++) {
-        q = (struct store_query){ .from = r->from, .to = today, .grain = STORE_HOUR };
-        enum status st = arm_query(k->w, (enum compare_side)s, k->arena, &q, why);
-        if (st || (st = query_profile(k->job->store, &q, &p[s])))
-            return st;
+        profile_close(&k->hours[s], &p[s]);
         if (p[s].first_hour && p[s].first_hour < first)
             first = p[s].first_hour;
     }
@@ -230,7 +350,6 @@ static enum status read_loads(struct work *k, struct hosted_load load[2], struct
         both->calls[h] += p[COMPARE_SPECIALIST].calls[h];
     both->peak_calls += p[COMPARE_SPECIALIST].peak_calls;
     r->load_measured = demand_load(both, weeks, &load[1]);
-    return ST_OK;
 }
 
 /* The canary as it runs, and all calls of both arms that the specialist would take. */
@@ -241,7 +360,7 @@ static enum status cost_specialist(struct work *k, struct buf *why)
     struct compare_report *r = k->out;
     struct compare_case *c = &k->c;
     struct throughput seen;
-    enum status st = compare_throughput(k->job, k->w, k->arena, &seen, why);
+    enum status st = seen_throughput(k, &seen, why);
 
     if (!st) {
         const struct scenario_sources from = { k->job->gpus, &seen, k->job->now };
@@ -260,8 +379,7 @@ static enum status cost_specialist(struct work *k, struct buf *why)
     double calls = (double)k->counted[like];
     if (calls <= 0)
         return ST_OK;
-    if ((st = read_loads(k, load, why)))
-        return st;
+    read_loads(k, load);
     load[0].input_per_call = load[1].input_per_call = k->input[like] / calls;
     load[0].output_per_call = load[1].output_per_call = k->output[like] / calls;
     const struct compare_arm *api = &c->arm[COMPARE_API];
@@ -278,10 +396,8 @@ static enum status cost_specialist(struct work *k, struct buf *why)
 
 static enum status run(struct work *k, struct buf *why)
 {
-    enum status st = read_arm(k, COMPARE_API, why);
+    enum status st = read_arms(k, why);
 
-    if (!st)
-        st = read_arm(k, COMPARE_SPECIALIST, why);
     /* A test that began last week is not spread over four. */
     double days = fmax(1, (double)(k->job->now - k->first_day) / DAY_S);
     for (int s = 0; s < COMPARE_SIDES; s++)
@@ -325,9 +441,13 @@ enum status compare_run(const struct projection_job *job, const struct workload 
     k.c.quality_target = w->compare.quality_target;
     k.c.api_priced = true;
     enum status st = run(&k, why);
-    for (int s = 0; s < COMPARE_SIDES; s++)
+    struct query_profile unused;
+    for (int s = 0; s < COMPARE_SIDES; s++) {
+        profile_close(&k.hours[s], &unused);
         for (int i = 0; i < 2; i++)
             sketch_release(&k.sketch[s][i]);
+    }
+    sketch_release(&k.scratch);
     return st;
 }
 

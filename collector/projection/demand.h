@@ -11,6 +11,7 @@
 #define BREAKEVEN_PROJECTION_DEMAND_H
 
 #include "collector/projection/hosted.h"
+#include "collector/profile.h"
 #include "collector/query.h"
 
 enum { DEMAND_RECENT_DAYS = 28, DEMAND_PROFILE_DAYS = 56 };

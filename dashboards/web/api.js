@@ -17,7 +17,8 @@ export function setToken(t) {
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-export async function ask(path, params, signal, raw) {
+// The Response of an address below /api/v1/.
+async function get(path, params, signal) {
   const q = new URLSearchParams(params || {}).toString();
   const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
   for (let attempt = 0; ; attempt++) {
@@ -32,9 +33,26 @@ export async function ask(path, params, signal, raw) {
       await pause(300 * (attempt + 1));
       continue;
     }
-    if (r.ok) return raw ? r.text() : r.json();
+    if (r.ok) return r;
     let why = `HTTP ${r.status}`;
     try { why = (await r.json()).error || why; } catch { /* no JSON: the status must do */ }
     throw new ApiError(r.status, why);
   }
+}
+
+export async function ask(path, params, signal) {
+  return (await get(path, params, signal)).json();
+}
+
+// Rows as CSV, page by page; the header once.
+export async function csvPages(path, params) {
+  let text = '';
+  for (let next = [...params, ['format', 'csv'], ['limit', 20000]]; next;) {
+    const r = await get(path, next);
+    const page = await r.text();
+    text += text ? page.slice(page.indexOf('\r\n') + 2) : page;
+    const link = /^<[^?>]*\?([^>]*)>; rel="next"$/.exec(r.headers.get('Link') || '');
+    next = link && new URLSearchParams(link[1]);
+  }
+  return text;
 }

@@ -1,5 +1,5 @@
 // Usage: what was really sent, by day, and what is not known about it.
-import { ask } from './api.js';
+import { ask, csvPages } from './api.js';
 import { colour, fill, figure, options, rgba } from './charts.js';
 import { asDay, asMinute, count, exact, label, missing, money, percent, words } from './format.js';
 import { badge, card, clean, code, download, el, empty, kpi, named, scroll, segments, select, shorten, table } from './ui.js';
@@ -124,8 +124,8 @@ function rowsTable(data) {
 function csvLink(data, by) {
   return el('button.quiet', { type: 'button', 'aria-label': 'CSV of every day', onclick: async () => {
     const { c } = data;
-    const p = [['from', c.from], ['to', c.to], ['group_by', by], ['format', 'csv'], ...filterParams(new URLSearchParams(data.q))];
-    download(`usage-${by}.csv`, await ask('usage/daily', p, undefined, true));
+    const p = [['from', c.from], ['to', c.to], ['group_by', by], ...filterParams(new URLSearchParams(data.q))];
+    download(`usage-${by}.csv`, await csvPages('usage/daily', p));
   } }, 'CSV');
 }
 

@@ -6,6 +6,7 @@ usage: collector.py BREAKEVEN_COLLECTOR
 import gzip
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -17,7 +18,7 @@ import unittest
 import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from collector import Collector, batch, bearer, header, row, this_hour  # noqa: E402
+from collector import HOUR, Collector, batch, bearer, header, row, this_hour  # noqa: E402
 
 BINARY = ""
 LIMITS = """
@@ -258,6 +259,66 @@ class Hostile(Case):
             self.assertEqual(r.returncode, 0, r.stdout)
         else:
             print("promtool is not here: the exposition was not linted")
+
+
+class Large(Case):
+    """More rows than one answer holds: pages, or words; never a part for the whole."""
+    config = ""
+    models, days, hours = 260, 33, 20
+
+    def setUp(self):
+        super().setUp()
+        self.first = (this_hour() // 24 // HOUR - self.days) * 24 * HOUR
+        for day in range(self.days):
+            rows = [row(self.first + (24 * day + h) * HOUR, 1, 1 + m % 7, model=f"m{m:03d}")
+                    for h in range(self.hours) for m in range(self.models)]
+            status, body, _ = self.c.post(batch(header(seq=day + 1), *rows), self.write)
+            self.assertEqual(status, 200, body)
+
+    def pages(self, path):
+        """Bodies of a question from page to page."""
+        while path:
+            status, body, head = self.c.request("GET", path)
+            self.assertEqual(status, 200, (path, body))
+            yield body
+            link = re.fullmatch("<([^>]+)>; rel=\"next\"", head.get("Link", ""))
+            self.assertTrue(link or "Link" not in head, head)
+            path = link and link.group(1)
+
+    def refused(self, path, *words):
+        status, body, head = self.c.request("GET", path)
+        self.assertEqual((status, "Link" in head), (413, False), (path, body))
+        for word in words:
+            self.assertIn(word, json.loads(body)["error"])
+
+    def test_pages(self):
+        url, since = "/api/v1/usage/", f"?from={self.first}"
+        calls = self.days * self.hours * sum(1 + m % 7 for m in range(self.models))
+        whole = self.c.json(url + "daily" + since + "&group_by=model")
+        self.assertEqual(len(whole), self.days * self.models)
+        paged = [json.loads(b) for b in self.pages(url + "daily" + since + "&group_by=model&limit=1000")]
+        self.assertEqual([len(p) for p in paged[:2]], [4 * self.models] * 2)  # whole days
+        self.assertEqual([r for p in paged for r in p], whole)
+        self.refused(url + "hourly" + since + "&group_by=model", "Link header", "limit=")
+        hourly = [json.loads(b) for b in self.pages(url + "hourly" + since + "&group_by=model&limit=20000")]
+        self.assertEqual(sum(r["calls"] for p in hourly for r in p), calls)
+        # few rows out of many: what they were read from counts
+        self.refused(url + "hourly" + since, "150000 hourly rows", "Link header")
+        for how in "", "&format=csv":
+            few = list(self.pages(url + "hourly" + since + "&limit=20000" + how))
+            self.assertEqual(len(few), 2)
+        self.assertEqual(few[0].split(b"\r\n")[0], few[1].split(b"\r\n")[0])
+        lines = [line for page in few for line in page.decode().split("\r\n")[1:-1]]
+        self.assertEqual((len(lines), sum(int(x.split(",")[1]) for x in lines)), (self.days * self.hours, calls))
+        zone = list(self.pages(url + "daily" + since + "&offset=%2B02:00&limit=9&model=m001&model=m%30%302"))
+        self.assertEqual(sum(r["calls"] for b in zone for r in json.loads(b)), self.days * self.hours * (2 + 3))
+        self.refused(url + "daily" + since + "&grain=total&agent=web-1&limit=5", "finer grain")
+        for path in "breakdown?by=agent&", "breakdown?grain=hour&", "profile?":
+            self.refused(f"{url}{path}from={self.first}", "less time")
+            self.assertEqual(self.c.get(f"{url}{path}from={self.first + 3 * 24 * HOUR}")[0], 200)
+        self.refused(f"/api/v1/unpriced{since}&offset=1", "less time")
+        for limit in "0", "20001", "-1", "x", "":
+            self.assertEqual(self.c.get(f"{url}daily?limit={limit}")[0], 400, limit)
 
 
 class Life(Case):

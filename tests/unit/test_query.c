@@ -4,6 +4,7 @@
 
 #include "collector/api.h"
 #include "collector/export.h"
+#include "collector/profile.h"
 
 #define DAY INT64_C(86400)
 #define T0  INT64_C(1793491200) /* 2026-11-01 */
@@ -204,19 +205,19 @@ static void test_export(void **state)
         .from = T0, .to = T0 + DAY, .grain = STORE_DAY, .group = store_bit(STORE_app)
     };
     query_usage(&f.base, book, &q, &a, &r);
-    export_usage(&r, q.grain, EXPORT_CSV, &out);
+    export_usage(&r, q.grain, EXPORT_CSV, 0, &out);
     const char *csv = buf_cstr(&out);
     assert_non_null(strstr(csv, "time,app,calls,input,"));
     assert_non_null(strstr(csv, "\"'=SUM(A1)\"\",\n\",7,7000,"));
     assert_non_null(strstr(csv, ",,false,7,7070,\r\n")); /* cost is empty, not 0 */
     buf_reset(&out);
-    export_usage(&r, q.grain, EXPORT_JSON, &out);
+    export_usage(&r, q.grain, EXPORT_JSON, 0, &out);
     assert_non_null(strstr(buf_cstr(&out), "\"cost_usd\":null,\"priced\":false"));
     assert_non_null(strstr(buf_cstr(&out), "{\"time\":\"2026-11-01T00:00:00Z\","));
     assert_null(strstr(buf_cstr(&out), "\"images\"")); /* never above zero */
     buf_reset(&out);
     r.rows = 0;
-    export_usage(&r, q.grain, EXPORT_JSON, &out);
+    export_usage(&r, q.grain, EXPORT_JSON, 0, &out);
     assert_string_equal(buf_cstr(&out), "[]\n");
     buf_release(&out);
     arena_release(&a);
