@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,37 +14,21 @@
 #include "agent/lighten.h"
 #include "agent/logrule.h"
 #include "agent/scan_capture.h"
+#include "agent/scan_options.h"
 #include "agent/scan_out.h"
 #include "agent/unpack.h"
 #include "common/arena.h"
 #include "common/instant.h"
 
 enum {
-    WINDOW = 32768,            /* calls remembered for repeats */
     WINDOW_SESSIONS = 1 << 20, /* with session files: forks repeat calls far apart */
     PROBLEMS = 200,            /* most that are listed one by one */
     NAMES = 4 << 20,           /* bytes of paths in the problem list */
     OUT = 64 << 10,
-    KEYLOGS = 16, /* times that --tls-keylog may be given */
-};
-
-enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_CALLS };
-
-struct options {
-    enum output output;
-    bool all, no_dedup, progress, follow;
-    enum logformat format;
-    struct logrule_options rule;
-    const char *fields;
-    const char *prices, *provider;
-    int64_t from_ns, to_ns; /* [from, to) */
-    uint64_t window;
-    const char *keylogs[KEYLOGS];
-    size_t n_keylogs;
 };
 
 struct scan {
-    const struct options *opt;
+    const struct scan_options *opt;
     struct extract *x;
     struct lines *lines;
     struct dedup *dedup;
@@ -110,7 +93,7 @@ static void unreadable(struct scan *s, const char *why)
 {
     s->report.unreadable++;
     problem(s, why);
-    if (s->opt->output != OUTPUT_TABLE)
+    if (s->opt->output != SCAN_TABLE)
         fprintf(stderr, "breakeven-agent scan: %s: %s\n", s->path, why);
 }
 
@@ -179,7 +162,7 @@ static void on_record(void *arg, const struct usage *judged)
 {
     struct scan *s = arg;
     struct usage u = *judged;
-    bool calls = s->opt->output == OUTPUT_CALLS;
+    bool calls = s->opt->output == SCAN_CALLS;
     if (u.ts_ns != USAGE_NO_TIME &&
         (u.ts_ns < s->opt->from_ns || u.ts_ns >= s->opt->to_ns)) {
         s->report.outside++;
@@ -235,7 +218,7 @@ static bool wait_for_more(void *arg)
     struct scan *s = arg;
     const struct timespec a_while = { .tv_nsec = 100000000 };
     const sigset_t stop = stop_signals();
-    if (s->opt->output == OUTPUT_CALLS)
+    if (s->opt->output == SCAN_CALLS)
         flush(s);
     if (s->capture)
         scan_capture_wait(s->capture, s->opt->keylogs, s->opt->n_keylogs);
@@ -455,231 +438,6 @@ static void visit(struct scan *s, FTSENT *e)
     }
 }
 
-/* --- command line ---------------------------------------------------------------------
- */
-
-static void help(FILE *to)
-{
-    fputs(
-        "usage: breakeven-agent scan [options] PATH...\n"
-        "\n"
-        "Counts the LLM calls in logs and captures (pcap, pcapng): calls, tokens\n"
-        "and cost by day and model. PATH is a file, a folder (all files below it)\n"
-        "or - for standard input; gzip and zstd are unpacked. Nothing is stored,\n"
-        "nothing leaves this machine.\n"
-        "\n"
-        "Output (a table without these):\n"
-        "  --json            one JSON object: rows, totals, what was read and skipped\n"
-        "  --csv             the rows as CSV\n"
-        "  --calls           one JSON line per judged record, in order\n"
-        "  --all             with --calls: records that are no LLM calls too\n"
-        "\n"
-        "What is read:\n"
-        "  --format NAME     the log format, instead of looking (below)\n"
-        "  --provider NAME   provider of records that do not name theirs\n"
-        "  --regex RE        text lines, by groups named as in docs/formats.md\n"
-        "  --fields A=B,...  names in JSON lines or logfmt: model=m,in=it,out=ot\n"
-        "  --input SENSE     with these: auto, inclusive (of cached), exclusive\n"
-        "  --cumulative      with these: counters go on from line to line\n"
-        "  --thousands       with these: 1,234 is one number\n"
-        "  --from DATE       from this UTC day on (2026-11-02)\n"
-        "  --to DATE         up to and with this UTC day\n"
-        "  --no-dedup        count every record, repeats of the same call too\n"
-        "  --window N        calls remembered to find repeats (32768)\n"
-        "  --tls-keylog FILE secrets that open TLS in captures (SSLKEYLOGFILE); may be\n"
-        "                    given several times\n"
-        "  --follow          one file that still grows, until SIGINT or SIGTERM\n"
-        "\n"
-        "Prices and progress:\n"
-        "  --prices FILE     price book to use instead of the built-in one\n"
-        "  --progress        show progress on standard error (default on a terminal)\n"
-        "  --no-progress     do not\n"
-        "  -h, --help        this text\n"
-        "\n"
-        "Formats:\n",
-        to);
-    for (unsigned f = 0; f < LOGFORMAT_N; f++)
-        fprintf(to, "  %-16s  %s\n", logformat_name((enum logformat)f),
-                logformat_help((enum logformat)f));
-    fputs("\n"
-          "Exit status: 0 done, 1 something could not be read, 2 wrong usage.\n"
-          "\n"
-          "Examples:\n"
-          "  breakeven-agent scan /var/log/app\n"
-          "  breakeven-agent scan --from 2026-11-01 --csv ~/.claude/projects > nov.csv\n"
-          "  kubectl logs deploy/api | breakeven-agent scan -\n",
-          to);
-}
-
-static int wrong(const char *fmt, const char *what)
-{
-    fputs("breakeven-agent scan: ", stderr);
-    fprintf(stderr, fmt, what);
-    fputs("\nTry 'breakeven-agent scan --help'.\n", stderr);
-    return 2;
-}
-
-enum option_id {
-    O_JSON = 256,
-    O_CSV,
-    O_CALLS,
-    O_ALL,
-    O_FORMAT,
-    O_PROVIDER,
-    O_FROM,
-    O_TO
-};
-enum { O_REGEX = 290, O_FIELDS, O_INPUT, O_CUMULATIVE, O_THOUSANDS };
-enum {
-    O_NO_DEDUP = 300,
-    O_WINDOW,
-    O_PRICES,
-    O_PROGRESS,
-    O_NO_PROGRESS,
-    O_TLS_KEYLOG,
-    O_FOLLOW
-};
-
-static const struct option long_options[] = {
-    { "json", no_argument, NULL, O_JSON },
-    { "csv", no_argument, NULL, O_CSV },
-    { "calls", no_argument, NULL, O_CALLS },
-    { "all", no_argument, NULL, O_ALL },
-    { "format", required_argument, NULL, O_FORMAT },
-    { "provider", required_argument, NULL, O_PROVIDER },
-    { "regex", required_argument, NULL, O_REGEX },
-    { "fields", required_argument, NULL, O_FIELDS },
-    { "input", required_argument, NULL, O_INPUT },
-    { "cumulative", no_argument, NULL, O_CUMULATIVE },
-    { "thousands", no_argument, NULL, O_THOUSANDS },
-    { "from", required_argument, NULL, O_FROM },
-    { "to", required_argument, NULL, O_TO },
-    { "no-dedup", no_argument, NULL, O_NO_DEDUP },
-    { "window", required_argument, NULL, O_WINDOW },
-    { "prices", required_argument, NULL, O_PRICES },
-    { "tls-keylog", required_argument, NULL, O_TLS_KEYLOG },
-    { "follow", no_argument, NULL, O_FOLLOW },
-    { "progress", no_argument, NULL, O_PROGRESS },
-    { "no-progress", no_argument, NULL, O_NO_PROGRESS },
-    { "help", no_argument, NULL, 'h' },
-    { NULL, 0, NULL, 0 },
-};
-
-static int take_rule_option(struct options *o, int c)
-{
-    switch (c) {
-    case O_REGEX:
-        o->rule.regex = optarg;
-        return 0;
-    case O_FIELDS:
-        o->fields = optarg;
-        return 0;
-    case O_CUMULATIVE:
-        o->rule.cumulative = true;
-        return 0;
-    case O_THOUSANDS:
-        o->rule.thousands = true;
-        return 0;
-    default:
-        for (int i = 0; logrule_senses[i]; i++)
-            if (!strcmp(optarg, logrule_senses[i])) {
-                o->rule.sense = i;
-                return 0;
-            }
-        return 1 + wrong("--input: '%s' is not auto, inclusive or exclusive", optarg);
-    }
-}
-
-/* One option; 0, or an exit code plus one (help ends with 0). */
-static int take_option(struct options *o, int c)
-{
-    struct slice arg = slice_str(optarg);
-    switch (c) {
-    case O_JSON:
-    case O_CSV:
-    case O_CALLS:
-        if (o->output != OUTPUT_TABLE)
-            return 1 + wrong("choose one of %s", "--json, --csv, --calls");
-        o->output = (enum output)(OUTPUT_JSON + (c - O_JSON));
-        return 0;
-    case O_ALL:
-        o->all = true;
-        return 0;
-    case O_FORMAT:
-        if (logformat_parse(arg, &o->format))
-            return 0;
-        return 1 + wrong("unknown format '%s'", optarg);
-    case O_PROVIDER:
-        o->provider = optarg;
-        return 0;
-    case O_REGEX:
-    case O_FIELDS:
-    case O_INPUT:
-    case O_CUMULATIVE:
-    case O_THOUSANDS:
-        return take_rule_option(o, c);
-    case O_FROM:
-        if (instant_day(arg, &o->from_ns))
-            return 0;
-        return 1 + wrong("--from: '%s' is not a date like 2026-11-02", optarg);
-    case O_TO:
-        if (!instant_day(arg, &o->to_ns))
-            return 1 + wrong("--to: '%s' is not a date like 2026-11-02", optarg);
-        o->to_ns += INT64_C(86400000000000);
-        return 0;
-    case O_NO_DEDUP:
-        o->no_dedup = true;
-        return 0;
-    case O_WINDOW:
-        if (slice_u64(arg, &o->window) && o->window >= 16 && o->window <= 100000000)
-            return 0;
-        return 1 + wrong("--window: '%s' is not a number from 16 to 100000000", optarg);
-    case O_PRICES:
-        o->prices = optarg;
-        return 0;
-    case O_TLS_KEYLOG:
-        if (o->n_keylogs == KEYLOGS)
-            return 1 + wrong("too many of %s", "--tls-keylog");
-        o->keylogs[o->n_keylogs++] = optarg;
-        return 0;
-    case O_FOLLOW:
-        o->follow = true;
-        return 0;
-    case O_PROGRESS:
-    case O_NO_PROGRESS:
-        o->progress = c == O_PROGRESS;
-        return 0;
-    case 'h':
-        help(stdout);
-        return 1;
-    default: /* getopt has said what is wrong */
-        fputs("Try 'breakeven-agent scan --help'.\n", stderr);
-        return 1 + 2;
-    }
-}
-
-/* -1: go on; otherwise the exit code. */
-static int parse_options(struct options *o, int argc, char **argv)
-{
-    *o = (struct options){ .from_ns = INT64_MIN,
-                           .to_ns = INT64_MAX,
-                           .window = WINDOW,
-                           .progress = isatty(STDERR_FILENO) };
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
-        int code = take_option(o, c);
-        if (code)
-            return code - 1;
-    }
-    if (optind == argc)
-        return wrong("which log files or folders%s?", "");
-    if (o->follow && (optind + 1 != argc || o->output == OUTPUT_CSV))
-        return wrong("%s takes one file, and not --csv", "--follow");
-    if (o->from_ns >= o->to_ns)
-        return wrong("%s lies after --to", "--from");
-    return -1;
-}
-
 /* --- all of it ------------------------------------------------------------------------
  */
 
@@ -776,16 +534,16 @@ static void print_result(struct scan *s)
 {
     const struct scan_report *r = &s->report;
     switch (s->opt->output) {
-    case OUTPUT_TABLE:
+    case SCAN_TABLE:
         scan_out_table(s->tally, r, s->problems, s->n_problems, &s->out);
         break;
-    case OUTPUT_JSON:
+    case SCAN_JSON:
         scan_out_json(s->tally, r, s->problems, s->n_problems, &s->out);
         break;
-    case OUTPUT_CSV:
+    case SCAN_CSV:
         scan_out_csv(s->tally, &s->out);
         break;
-    case OUTPUT_CALLS:
+    case SCAN_CALLS:
         break;
     }
     flush(s);
@@ -793,8 +551,8 @@ static void print_result(struct scan *s)
 
 int scan_main(int argc, char **argv)
 {
-    struct options opt;
-    int code = parse_options(&opt, argc, argv);
+    struct scan_options opt;
+    int code = scan_options_parse(&opt, argc, argv);
     if (code >= 0)
         return code;
     struct scan *s = calloc(1, sizeof *s);
