@@ -186,7 +186,7 @@ static struct traffic_options options_of(struct live_source *s)
     o.secrets = (size_t)l->secrets;
     o.sealed_ns = l->sealed_ms * 1000000;
     o.sealed_total = (size_t)l->sealed_total;
-    o.tls.held_bytes = s->c->keylogs.n ? (size_t)l->sealed_bytes : 1; /* in vain */
+    o.tls.held_bytes = s->c->keylogs.n ? (size_t)l->sealed_bytes : TLS_HELD_NONE;
     return o;
 }
 

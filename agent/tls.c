@@ -181,7 +181,7 @@ static bool let_go(struct tls *t, struct tls_event *ev)
     size_t most = t->o.held_bytes;
     bool full = t->held.n + sizeof *ev + ev->bytes.n > most ||
                 (ev->d == STREAM_UP && dir->held_bytes + ev->bytes.n > most / 2);
-    if (ev->what != TLS_RECORD || !t->suite || most < TLS_RECORD_MOST || !full)
+    if (ev->what != TLS_RECORD || !t->suite || most == TLS_HELD_NONE || !full)
         return false;
     bool counts = ev->bytes.p[0] != TLS_TYPE_CCS;
     t->info.dark_bytes[ev->d] += ev->bytes.n;
@@ -212,7 +212,7 @@ static void hold(struct tls *t, struct tls_event ev)
         dir->held_bytes += ev.bytes.n;
         t->info.held_bytes += ev.bytes.n;
     }
-    size_t beyond = t->o.held_bytes < TLS_RECORD_MOST ? 0 : EVENTS_MOST;
+    size_t beyond = t->o.held_bytes == TLS_HELD_NONE ? 0 : EVENTS_MOST;
     if (!room || t->held.n > t->o.held_bytes + beyond)
         drop_held(t, !room      ? "out of memory"
                      : t->suite ? "no secrets"

@@ -1,9 +1,9 @@
 /*
  * Passive TLS: a sink for the ciphertext of one captured connection that feeds another
  * sink with its plaintext, given its secrets (secrets.h). TLS 1.3 with AES-GCM, AES-CCM
- * and CHACHA20-POLY1305; TLS 1.2 with the same and (EC)DHE or RSA. It never emits a byte
- * whose tag it has not checked, and never holds plaintext longer than the call to the
- * inner sink.
+ * and CHACHA20-POLY1305; TLS 1.2 with the same or AES-CBC, and (EC)DHE or RSA. It never
+ * emits a byte whose tag it has not checked, and never holds plaintext longer than the
+ * call to the inner sink.
  *
  * A connection without secrets waits: its records are kept, up to a limit, until tls_poll
  * finds them. Records beyond are only counted, and become a gap: with their number, what
@@ -11,7 +11,7 @@
  * reason, it is dark: only counted. A direction that becomes dark tells the inner sink so
  * with one gap of unknown length.
  *
- * Refused, hence dark: TLS 1.1 and older, CBC suites, renegotiation (dark from
+ * Refused, hence dark: TLS 1.1 and older, renegotiation (dark from
  * there), early data (skipped; what follows is read). Fed by reassembly.
  */
 #ifndef BREAKEVEN_TLS_H
@@ -20,9 +20,11 @@
 #include "agent/secrets.h"
 #include "agent/stream.h"
 
+enum { TLS_HELD_NONE = 1 };
+
 struct tls_options {
     size_t held_bytes;   /* ciphertext kept while secrets are missing, of requests half of
-                            it; 0: 65536; under one record: none will come */
+                            it; 0: 65536; TLS_HELD_NONE: none will come */
     unsigned seek_tries; /* decryptions tried to find the next record after a gap, in
                             all; 0: 4096 */
 };

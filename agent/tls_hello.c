@@ -1,7 +1,12 @@
 /* Hellos: see tls_hello.h. */
 #include "agent/tls_hello.h"
 
-enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16, EXT_SUPPORTED_VERSIONS = 43 };
+enum {
+    EXT_SERVER_NAME = 0,
+    EXT_ALPN = 16,
+    EXT_ENCRYPT_THEN_MAC = 22,
+    EXT_SUPPORTED_VERSIONS = 43,
+};
 
 /* Take an integer of `bytes` big-endian bytes off *s; false: too short. */
 static bool take_int(struct slice *s, size_t bytes, size_t *out)
@@ -110,6 +115,8 @@ bool tls_server_hello_read(struct slice body, struct tls_server_hello *out)
         take_int(&ext, 2, &version);
     extension(list, EXT_ALPN, &ext);
     out->alpn = first_protocol(ext);
+    extension(list, EXT_ENCRYPT_THEN_MAC, &ext);
+    out->encrypt_then_mac = ext.p != NULL;
     out->version = (uint16_t)version;
     out->suite = (uint16_t)suite;
     out->retry = memcmp(out->random.p, retry_random, sizeof retry_random) == 0;

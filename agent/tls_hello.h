@@ -19,8 +19,9 @@ struct tls_client_hello {
 struct tls_server_hello {
     struct slice random;
     uint16_t version, suite;
-    bool retry;        /* a HelloRetryRequest */
-    struct slice alpn; /* chosen (TLS 1.2 and older), or empty */
+    bool retry;            /* a HelloRetryRequest */
+    bool encrypt_then_mac; /* of CBC suites (RFC 7366) */
+    struct slice alpn;     /* chosen (TLS 1.2 and older), or empty */
 };
 
 /* False: not such a message. */

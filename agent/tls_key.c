@@ -4,34 +4,51 @@
 #include <assert.h>
 
 static const struct tls_suite suites[] = {
-    { 0x1301, 0x0304, AEAD_AES_128_GCM, AEAD_SHA256 },
-    { 0x1302, 0x0304, AEAD_AES_256_GCM, AEAD_SHA384 },
-    { 0x1303, 0x0304, AEAD_CHACHA20_POLY1305, AEAD_SHA256 },
-    { 0x1304, 0x0304, AEAD_AES_128_CCM, AEAD_SHA256 },
-    { 0x1305, 0x0304, AEAD_AES_128_CCM_8, AEAD_SHA256 },
-    { 0xc02b, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* ECDHE-ECDSA */
-    { 0xc02c, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
-    { 0xc02f, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* ECDHE-RSA */
-    { 0xc030, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
-    { 0xcca8, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256 }, /* ECDHE-RSA */
-    { 0xcca9, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256 }, /* ECDHE-ECDSA */
-    { 0xccaa, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256 }, /* DHE-RSA */
-    { 0x009c, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 },       /* RSA */
-    { 0x009d, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
-    { 0x009e, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256 }, /* DHE-RSA */
-    { 0x009f, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384 },
-    { 0xc09c, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256 }, /* RSA (RFC 6655) */
-    { 0xc09d, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256 },
-    { 0xc0a0, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256 },
-    { 0xc0a1, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256 },
-    { 0xc09e, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256 }, /* DHE-RSA */
-    { 0xc09f, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256 },
-    { 0xc0a2, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256 },
-    { 0xc0a3, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256 },
-    { 0xc0ac, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256 }, /* ECDHE-ECDSA (RFC 7251) */
-    { 0xc0ad, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256 },
-    { 0xc0ae, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256 },
-    { 0xc0af, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256 },
+    { 0x1301, 0x0304, AEAD_AES_128_GCM, AEAD_SHA256, CBC_NONE },
+    { 0x1302, 0x0304, AEAD_AES_256_GCM, AEAD_SHA384, CBC_NONE },
+    { 0x1303, 0x0304, AEAD_CHACHA20_POLY1305, AEAD_SHA256, CBC_NONE },
+    { 0x1304, 0x0304, AEAD_AES_128_CCM, AEAD_SHA256, CBC_NONE },
+    { 0x1305, 0x0304, AEAD_AES_128_CCM_8, AEAD_SHA256, CBC_NONE },
+    { 0xc02b, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_NONE }, /* ECDHE-ECDSA */
+    { 0xc02c, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384, CBC_NONE },
+    { 0xc02f, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_NONE }, /* ECDHE-RSA */
+    { 0xc030, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384, CBC_NONE },
+    { 0xcca8, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256, CBC_NONE }, /* ECDHE-RSA */
+    { 0xcca9, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256, CBC_NONE }, /* ECDHE-ECDSA */
+    { 0xccaa, 0x0303, AEAD_CHACHA20_POLY1305, AEAD_SHA256, CBC_NONE }, /* DHE-RSA */
+    { 0x009c, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_NONE },       /* RSA */
+    { 0x009d, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384, CBC_NONE },
+    { 0x009e, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_NONE }, /* DHE-RSA */
+    { 0x009f, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384, CBC_NONE },
+    { 0xc09c, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256, CBC_NONE }, /* RSA (RFC 6655) */
+    { 0xc09d, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256, CBC_NONE },
+    { 0xc0a0, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256, CBC_NONE },
+    { 0xc0a1, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256, CBC_NONE },
+    { 0xc09e, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256, CBC_NONE }, /* DHE-RSA */
+    { 0xc09f, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256, CBC_NONE },
+    { 0xc0a2, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256, CBC_NONE },
+    { 0xc0a3, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256, CBC_NONE },
+    { 0xc0ac, 0x0303, AEAD_AES_128_CCM, AEAD_SHA256,
+      CBC_NONE }, /* ECDHE-ECDSA (RFC 7251) */
+    { 0xc0ad, 0x0303, AEAD_AES_256_CCM, AEAD_SHA256, CBC_NONE },
+    { 0xc0ae, 0x0303, AEAD_AES_128_CCM_8, AEAD_SHA256, CBC_NONE },
+    { 0xc0af, 0x0303, AEAD_AES_256_CCM_8, AEAD_SHA256, CBC_NONE },
+    { 0x002f, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA1 }, /* RSA, CBC */
+    { 0x0035, 0x0303, AEAD_AES_256_GCM, AEAD_SHA256, CBC_SHA1 },
+    { 0x003c, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA256 },
+    { 0x003d, 0x0303, AEAD_AES_256_GCM, AEAD_SHA256, CBC_SHA256 },
+    { 0x0033, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA1 }, /* DHE-RSA, CBC */
+    { 0x0039, 0x0303, AEAD_AES_256_GCM, AEAD_SHA256, CBC_SHA1 },
+    { 0x0067, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA256 },
+    { 0x006b, 0x0303, AEAD_AES_256_GCM, AEAD_SHA256, CBC_SHA256 },
+    { 0xc009, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA1 }, /* ECDHE-ECDSA, CBC */
+    { 0xc00a, 0x0303, AEAD_AES_256_GCM, AEAD_SHA256, CBC_SHA1 },
+    { 0xc023, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA256 },
+    { 0xc024, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384, CBC_SHA384 },
+    { 0xc013, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA1 }, /* ECDHE-RSA, CBC */
+    { 0xc014, 0x0303, AEAD_AES_256_GCM, AEAD_SHA256, CBC_SHA1 },
+    { 0xc027, 0x0303, AEAD_AES_128_GCM, AEAD_SHA256, CBC_SHA256 },
+    { 0xc028, 0x0303, AEAD_AES_256_GCM, AEAD_SHA384, CBC_SHA384 },
 };
 
 const struct tls_suite *tls_suite_find(uint16_t version, uint16_t id)
@@ -45,6 +62,7 @@ const struct tls_suite *tls_suite_find(uint16_t version, uint16_t id)
 void tls_key_release(struct tls_key *k)
 {
     aead_free(k->aead);
+    cbc_free(k->cbc);
     explicit_bzero(k, sizeof *k);
 }
 
@@ -89,14 +107,31 @@ enum status tls_key_update(struct tls_key *k)
     return st;
 }
 
+/* One direction of the key block: MAC keys, keys, IVs, each of both (RFC 5246, 6.3). */
+static bool key_of_block(struct tls_key *k, const struct tls_suite *suite,
+                         bool encrypt_then_mac, const unsigned char *block, size_t d)
+{
+    size_t macs = cbc_mac_bytes(suite->mac), keys = aead_key_bytes(suite->aead);
+    size_t ivs = suite->aead == AEAD_CHACHA20_POLY1305 ? AEAD_NONCE_BYTES : 4;
+    const unsigned char *key = block + 2 * macs + d * keys;
+    k->suite = suite;
+    if (suite->mac) {
+        k->cbc = cbc_new(keys, key, suite->mac, block + d * macs, encrypt_then_mac);
+    } else {
+        memcpy(k->iv, block + 2 * keys + d * ivs, ivs);
+        k->aead = aead_new(suite->aead, key);
+    }
+    return k->cbc || k->aead;
+}
+
 enum status tls_key_set12(struct tls_key key[2], const struct tls_suite *suite,
-                          struct slice master, struct slice client_random,
-                          struct slice server_random)
+                          bool encrypt_then_mac, struct slice master,
+                          struct slice client_random, struct slice server_random)
 {
     assert(suite->version == 0x0303 && client_random.n == 32 && server_random.n == 32);
-    unsigned char seed[64], block[2 * (AEAD_KEY_MOST_BYTES + AEAD_NONCE_BYTES)];
-    size_t keys = aead_key_bytes(suite->aead);
-    size_t ivs = suite->aead == AEAD_CHACHA20_POLY1305 ? AEAD_NONCE_BYTES : 4;
+    unsigned char seed[64];
+    unsigned char
+        block[2 * (CBC_MAC_MOST_BYTES + AEAD_KEY_MOST_BYTES + AEAD_NONCE_BYTES)];
     tls_key_release(&key[0]);
     tls_key_release(&key[1]);
     if (master.n != 48)
@@ -104,13 +139,10 @@ enum status tls_key_set12(struct tls_key key[2], const struct tls_suite *suite,
     memcpy(seed, server_random.p, 32);
     memcpy(seed + 32, client_random.p, 32);
     enum status st = aead_prf12(suite->hash, master, SLICE("key expansion"),
-                                slice_of(seed, sizeof seed), block, 2 * (keys + ivs));
-    for (size_t d = 0; st == ST_OK && d < 2; d++) {
-        memcpy(key[d].iv, block + 2 * keys + d * ivs, ivs);
-        key[d].aead = aead_new(suite->aead, block + d * keys);
-        key[d].suite = suite;
-        st = key[d].aead ? ST_OK : ST_NOMEM;
-    }
+                                slice_of(seed, sizeof seed), block, sizeof block);
+    for (size_t d = 0; st == ST_OK && d < 2; d++)
+        if (!key_of_block(&key[d], suite, encrypt_then_mac, block, d))
+            st = ST_NOMEM;
     if (st != ST_OK) {
         tls_key_release(&key[0]);
         tls_key_release(&key[1]);
@@ -139,6 +171,12 @@ bool tls_key_open(struct tls_key *k, uint64_t seq, const unsigned char *head,
                   struct slice body, unsigned char *out, size_t *n)
 {
     assert(k->suite && body.n <= TLS_RECORD_MOST);
+    if (k->cbc) {
+        unsigned char first[CBC_HEAD_BYTES];
+        put64(first, seq);
+        memcpy(first + 8, head, 3);
+        return cbc_open(k->cbc, first, body, out, n);
+    }
     unsigned char nonce[AEAD_NONCE_BYTES], aad[8 + TLS_RECORD_HEAD];
     struct slice add = slice_of(head, TLS_RECORD_HEAD);
     size_t tag = aead_tag_bytes(k->suite->aead);

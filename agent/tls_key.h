@@ -7,6 +7,7 @@
 #define BREAKEVEN_TLS_KEY_H
 
 #include "agent/aead.h"
+#include "agent/cbc.h"
 #include "agent/secrets.h"
 
 enum {
@@ -15,10 +16,11 @@ enum {
 };
 
 struct tls_suite {
-    uint16_t id;      /* IANA number */
-    uint16_t version; /* 0x0303 or 0x0304 */
-    enum aead_kind aead;
+    uint16_t id;         /* IANA number */
+    uint16_t version;    /* 0x0303 or 0x0304 */
+    enum aead_kind aead; /* of CBC: one with a key as long */
     enum aead_hash hash;
+    enum cbc_mac mac; /* CBC_NONE: AEAD */
 };
 
 /* NULL: a suite we cannot read. */
@@ -28,6 +30,7 @@ const struct tls_suite *tls_suite_find(uint16_t version, uint16_t id);
 struct tls_key {
     const struct tls_suite *suite; /* NULL: no key */
     struct aead *aead;
+    struct cbc *cbc;
     uint64_t seq; /* of the next record */
     unsigned char iv[AEAD_NONCE_BYTES];
     unsigned char secret[SECRET_MOST_BYTES]; /* TLS 1.3: for the next key update */
@@ -44,10 +47,10 @@ enum status tls_key_set13(struct tls_key *k, const struct tls_suite *suite,
 enum status tls_key_update(struct tls_key *k);
 
 /* Key both directions of TLS 1.2 from the master secret and the hellos' randoms (32
- * bytes). Status as above. */
+ * bytes); encrypt_then_mac was agreed. Status as above. */
 enum status tls_key_set12(struct tls_key key[2], const struct tls_suite *suite,
-                          struct slice master, struct slice client_random,
-                          struct slice server_random);
+                          bool encrypt_then_mac, struct slice master,
+                          struct slice client_random, struct slice server_random);
 
 /*
  * Open the record `head` (5 bytes), `body` with sequence number `seq` into `out` (room

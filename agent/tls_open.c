@@ -52,9 +52,10 @@ static bool key_13(struct tls *t)
 static bool key_12(struct tls *t)
 {
     struct tls_key key[2] = { 0 };
-    bool ok = tls_key_set12(key, t->suite, secret_of(t, SECRET_MASTER),
-                            slice_of(t->client_random, sizeof t->client_random),
-                            slice_of(t->server_random, sizeof t->server_random)) == ST_OK;
+    bool ok =
+        tls_key_set12(key, t->suite, t->encrypt_then_mac, secret_of(t, SECRET_MASTER),
+                      slice_of(t->client_random, sizeof t->client_random),
+                      slice_of(t->server_random, sizeof t->server_random)) == ST_OK;
     t->dir[STREAM_UP].traffic = key[STREAM_UP];
     t->dir[STREAM_DOWN].traffic = key[STREAM_DOWN];
     explicit_bzero(key, sizeof key);
@@ -138,6 +139,7 @@ static void on_server_hello(struct tls *t, int64_t ts_ns, struct slice body)
     }
     memcpy(t->server_random, hello.random.p, sizeof t->server_random);
     choose_alpn(t, hello.alpn);
+    t->encrypt_then_mac = hello.encrypt_then_mac;
     t->suite = suite;
     t->news = true;
     t->info.state = TLS_WAITING;

@@ -65,10 +65,11 @@ struct tls {
     struct stream_sink inner;
     struct tls_info info;
     const struct tls_suite *suite; /* NULL: no ServerHello yet */
-    bool greeted;                  /* client_random is known */
-    bool keyed;                    /* the directions have their keys */
-    bool news;                     /* held events may be able to move */
-    uint64_t asked;                /* secrets_version when it was last asked */
+    bool encrypt_then_mac;
+    bool greeted;   /* client_random is known */
+    bool keyed;     /* the directions have their keys */
+    bool news;      /* held events may be able to move */
+    uint64_t asked; /* secrets_version when it was last asked */
     char client_random[SECRET_RANDOM_BYTES], server_random[SECRET_RANDOM_BYTES];
     struct tls_dir dir[2];
     struct buf held;

@@ -42,6 +42,16 @@ static const struct tls_case cases[] = {
     { "1.2 rsa aes128 ccm 8", TLS1_2_VERSION, "AES128-CCM8", .rsa = true },
     { "1.2 resumed by id", TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", .rsa = true,
       .resume = true, .without = SSL_OP_NO_TICKET },
+    { "1.2 cbc sha", TLS1_2_VERSION, "ECDHE-RSA-AES128-SHA", .rsa = true },
+    { "1.2 cbc sha256", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", .resume = true },
+    { "1.2 cbc sha384", TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA384", .rsa = false },
+    { "1.2 cbc rsa", TLS1_2_VERSION, "AES256-SHA256", .rsa = true },
+    { "1.2 cbc sha, mac first", TLS1_2_VERSION, "ECDHE-RSA-AES256-SHA", .rsa = true,
+      .without = SSL_OP_NO_ENCRYPT_THEN_MAC },
+    { "1.2 cbc sha256, mac first", TLS1_2_VERSION, "AES128-SHA256", .rsa = true,
+      .without = SSL_OP_NO_ENCRYPT_THEN_MAC },
+    { "1.2 cbc sha384, mac first", TLS1_2_VERSION, "ECDHE-RSA-AES256-SHA384", .rsa = true,
+      .without = SSL_OP_NO_ENCRYPT_THEN_MAC },
     { "1.2 without extended master secret", TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256",
       .rsa = true, .without = SSL_OP_NO_EXTENDED_MASTER_SECRET },
 };
@@ -173,7 +183,8 @@ static void test_cuts(void **state)
         struct tls_world w;
         world_open(&w, &cases[c]);
         world_talk(&w);
-        for (size_t i = 0; i < COUNT_OF(cuts); i++) {
+        /* each byte is mapped by itself: a third of the cuts for each suite */
+        for (size_t i = c % 3; i < COUNT_OF(cuts); i += 3) {
             struct listener l;
             char how[32];
             snprintf(how, sizeof how, "cut by %zu", cuts[i]);
@@ -248,7 +259,7 @@ static void test_dark(void **state)
         check_dark(&w, &l, "given up");
         listener_release(&l);
 
-        listener_open(&l, 1000);
+        listener_open(&l, TLS_HELD_NONE);
         play(&l, &w, 0, w.parts, 0);
         assert_int_equal(tls_info(l.t)->held_bytes, 0);
         listener_learn(&l, buf_slice(&w.keys)); /* too late */
@@ -303,7 +314,7 @@ static void test_flips(void **state)
         struct tls_world w;
         world_open(&w, &cases[c]);
         world_talk(&w);
-        for (int round = 0; round < 300; round++) {
+        for (int round = 0; round < 100; round++) {
             struct listener l;
             size_t flips = 1 + rng_below(&rng, 3), at[3];
             unsigned char mask[3];
@@ -400,7 +411,7 @@ static void test_overflow(void **state)
         for (size_t i = 0; i < RECORDS; i++)
             world_say(&w, d, SIZE, (char)('A' + i % 26));
         world_disconnect(&w);
-        for (size_t late = 0; late <= RECORDS; late++) {
+        for (size_t late = 0; late <= RECORDS; late += 5) {
             struct listener l;
             size_t until = w.parts - RECORDS + late;
             listener_open(&l, ROOM);
@@ -411,7 +422,8 @@ static void test_overflow(void **state)
             play(&l, &w, until, w.parts, 1000);
             listener_end(&l);
             struct slice got = buf_slice(&l.heard.plain[d]);
-            size_t fits = (d == STREAM_UP ? ROOM / 2 : ROOM) / (SIZE + 100) - 1;
+            size_t room = d == STREAM_UP ? ROOM / 2 : ROOM,
+                   fits = room / (SIZE + 100) - 1;
             size_t least = RECORDS - late + (late < fits ? late : fits);
             CHECK(is_part(got, buf_slice(&w.plain[d])), "%s: not what was said",
                   w.c->name);
