@@ -22,17 +22,14 @@ enum role {
 };
 
 static const struct field {
-    enum logformat format;
-    struct slice path;
-    unsigned role;
+    const char *path;
+    uint8_t n, format, role;
 } fields[] = {
-#define FIELD(format, path, role)                                                        \
-    { LOGFORMAT_##format, { path, sizeof(path) - 1 }, role },
+#define ROW(format, path, role)   { path, sizeof(path) - 1, LOGFORMAT_##format, role },
+#define FIELD(format, path, role) ROW(format, path, role)
 #include "agent/logfield.def"
-#define ATTR_NUM(name, n)                                                                \
-    { LOGFORMAT_gen_ai, { "/" name, sizeof(name) }, NUM_ELSE + CALL_##n },
-#define ATTR_TEXT(name, t)                                                               \
-    { LOGFORMAT_gen_ai, { "/" name, sizeof(name) }, TEXT_ELSE + CALL_##t },
+#define ATTR_NUM(name, n)  ROW(gen_ai, "/" name, NUM_ELSE + CALL_##n)
+#define ATTR_TEXT(name, t) ROW(gen_ai, "/" name, TEXT_ELSE + CALL_##t)
 #include "agent/logattr.def"
 };
 
@@ -80,10 +77,15 @@ static struct slice bare(const struct walk *w, struct slice path)
     return path;
 }
 
+static struct slice path_of(const struct field *f)
+{
+    return slice_of(f->path, f->n);
+}
+
 static const struct field *find(const struct walk *w, struct slice path)
 {
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (fields[i].format == w->format && slice_eq(fields[i].path, path))
+        if (fields[i].format == w->format && slice_eq(path_of(&fields[i]), path))
             return &fields[i];
     return NULL;
 }
@@ -105,7 +107,7 @@ static enum logwalk_want want(void *arg, struct slice path)
     if (f)
         return f->role == NEST ? LOGWALK_NEST : LOGWALK_TAKE;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (fields[i].format == w->format && leads(rest, fields[i].path))
+        if (fields[i].format == w->format && leads(rest, path_of(&fields[i])))
             return LOGWALK_TAKE;
     return LOGWALK_SKIP;
 }

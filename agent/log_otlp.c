@@ -24,12 +24,11 @@ enum {
 #define SERIES_NEW_NS (INT64_C(300) * 1000000000)
 
 static const struct attr {
-    struct slice name;
-    bool text;
-    unsigned to;
+    const char *name;
+    uint8_t n, text, to;
 } attrs[] = {
-#define ATTR_NUM(name, n)  { { name, sizeof(name) - 1 }, false, CALL_##n },
-#define ATTR_TEXT(name, t) { { name, sizeof(name) - 1 }, true, CALL_##t },
+#define ATTR_NUM(name, n)  { name, sizeof(name) - 1, false, CALL_##n },
+#define ATTR_TEXT(name, t) { name, sizeof(name) - 1, true, CALL_##t },
 #include "agent/logattr.def"
 };
 enum { ATTRS = sizeof attrs / sizeof *attrs };
@@ -157,7 +156,7 @@ static void attribute(struct otlp *o, struct slice text)
         json_decimal(text, 9, &o->ttft_ns);
     for (size_t i = 0; i < ATTRS; i++) {
         uint8_t *rank = &o->rank[attrs[i].text][attrs[i].to];
-        if (!slice_eq(attrs[i].name, key))
+        if (!slice_eq(slice_of(attrs[i].name, attrs[i].n), key))
             continue;
         if (*rank && *rank <= i)
             return; /* said before in a better spelling */

@@ -3,11 +3,11 @@
 
 enum { OTHER_ADMIN, OTHER_NONE };
 enum { WHERE_KNOWN, WHERE_ANY, WHERE_SHAPED };
+enum { METHOD_POST, METHOD_GET, METHOD_DELETE, METHOD_WEBSOCKET, METHOD_ANY };
 
 static const struct host {
     const char *pattern, *provider;
-    size_t provider_n;
-    int other;
+    uint8_t provider_n, other;
 } hosts[] = {
 #define HOST(pattern, provider, other)                                                   \
     { pattern, provider, sizeof(provider) - 1, OTHER_##other },
@@ -15,13 +15,11 @@ static const struct host {
 };
 
 static const struct surface {
-    const char *methods;
-    int where;
     const char *path, *provider, *surface;
-    enum accounting accounting;
+    uint8_t method, where, accounting;
 } surfaces[] = {
-#define SURFACE(methods, where, path, provider, surface, accounting)                     \
-    { methods, WHERE_##where, path, provider, surface, ACCOUNTING_##accounting },
+#define SURFACE(method, where, path, provider, surface, accounting)                      \
+    { path, provider, surface, METHOD_##method, WHERE_##where, ACCOUNTING_##accounting },
 #include "agent/provider.def"
 };
 
@@ -169,15 +167,25 @@ static bool path_fits(const char *pattern, const struct path *p, struct slice *m
     return true;
 }
 
+static unsigned method_of(struct slice name)
+{
+    static const char *const names[] = { "POST", "GET", "DELETE", "WEBSOCKET" };
+    unsigned m = 0;
+    while (m < METHOD_ANY && !slice_ieq(name, slice_str(names[m])))
+        m++;
+    return m;
+}
+
 static const struct surface *find_surface(struct slice method, const struct path *p,
                                           struct slice provider, bool known,
                                           struct slice *model)
 {
+    unsigned m = method_of(method);
     for (size_t i = 0; i < sizeof surfaces / sizeof *surfaces; i++) {
         const struct surface *s = &surfaces[i];
         *model = (struct slice){ NULL, 0 };
         if (s->where == (known ? WHERE_SHAPED : WHERE_KNOWN) ||
-            (*s->methods != '*' && !slice_ieq(slice_str(s->methods), method)) ||
+            (s->method != METHOD_ANY && s->method != m) ||
             (*s->provider && !slice_eq(slice_str(s->provider), provider)))
             continue;
         if (path_fits(s->path, p, model))
@@ -215,7 +223,7 @@ static struct provider_hit hit(const struct surface *s, const char *provider,
 {
     struct provider_hit h = { .provider = provider,
                               .surface = s->surface,
-                              .accounting = s->accounting,
+                              .accounting = (enum accounting)s->accounting,
                               .model = model.n ? model : deployment(p),
                               .if_shaped = s->where == WHERE_SHAPED };
     if (!strcmp(h.surface, "bedrock.invoke") &&
