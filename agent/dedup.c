@@ -20,6 +20,9 @@ enum {
     GROUP = 15,     /* slots in use of a group */
 };
 
+/* The common case in one piece: nearly every call is of a log. */
+#define INLINE __attribute__((always_inline)) static inline
+
 /* State bits of dedup_entry.seen, above the bits of the fields. */
 #define SEEN_DEFERRED ((uint32_t)1 << 31)
 #define SEEN_ERROR    ((uint32_t)1 << 30)
@@ -241,30 +244,39 @@ static bool hosted(struct slice provider)
     return false;
 }
 
-/* What identifies the call, as a hash of 128 bits; false: nothing does. */
-static bool identity(const struct usage *u, uint64_t key[2])
+/*
+ * What identifies the call, as a hash of 128 bits. `own`: the id is the call's alone;
+ * else its counts belong to it.
+ */
+INLINE void identity(const struct usage *u, struct slice id, bool own, uint64_t key[2])
 {
-    bool response = u->response_id.n > 0;
-    struct slice id = response ? u->response_id : u->request_id;
-    if (id.n == 0)
-        return false;
-    XXH128_hash_t h = XXH3_128bits_withSeed(id.p, id.n, response);
+    XXH128_hash_t h = XXH3_128bits_withSeed(id.p, id.n, own);
     bool unique = id.n >= ID_UNIQUE, weak = !unique && !hosted(u->provider);
-    if (!unique || !response) {
+    if (!unique || !own) {
         struct {
             uint64_t id[2], provider, second, v[USAGE_CLASSES];
         } what = { .id = { h.low64, h.high64 } };
         if (!unique)
             what.provider = slice_hash(u->provider, 0);
-        if (weak && response && u->ts_ns != USAGE_NO_TIME)
+        if (weak && own && u->ts_ns != USAGE_NO_TIME)
             what.second = (uint64_t)(u->ts_ns / 1000000000);
-        if (weak || !response)
+        if (weak || !own)
             memcpy(what.v, u->v, sizeof what.v);
         h = XXH3_128bits_withSeed(&what, sizeof what, 2);
     }
-    key[0] = h.low64;
+    key[0] = h.low64 ^ (uint64_t)u->pass << 32;
     key[1] = h.high64;
-    return true;
+}
+
+/*
+ * The reply's headers name an id under which the cloud itself logs the call
+ * (usage-formats 8.5, 8.6): it is the call's own, whatever else its body says.
+ */
+static bool cloud_logs(const struct usage *u)
+{
+    return u->seen == SEEN_CAPTURE && u->request_id.n &&
+           (slice_starts(u->provider, SLICE("azure")) ||
+            slice_eq(u->provider, SLICE("bedrock")));
 }
 
 static struct dedup_entry entry_of(const struct usage *u, const uint64_t key[2])
@@ -323,23 +335,24 @@ static enum dedup_verdict again(struct dedup *d)
     return DEDUP_AGAIN;
 }
 
-enum dedup_verdict dedup_judge(struct dedup *d, struct usage *u)
+static void remember(struct dedup *d, const struct dedup_entry *e)
 {
-    uint64_t key[2];
-    bool report = u->accounting == ACCOUNTING_REPORT;
-    if (u->accounting == ACCOUNTING_NONE || u->accounting == ACCOUNTING_FREE)
-        return DEDUP_NEW;
-    if (!identity(u, key))
-        return report ? again(d) : DEDUP_NEW;
+    mark(d, append(d, e));
+}
+
+INLINE enum dedup_verdict judge_as(struct dedup *d, struct usage *u,
+                                   const uint64_t key[2])
+{
     struct dedup_entry *e = find(d, key);
+    bool call = u->accounting == ACCOUNTING_CALL;
+    bool report = u->accounting == ACCOUNTING_REPORT;
     if (!e) {
         if (report)
             return again(d);
         struct dedup_entry fresh = entry_of(u, key);
-        mark(d, append(d, &fresh));
+        remember(d, &fresh);
         return DEDUP_NEW;
     }
-    bool call = u->accounting == ACCOUNTING_CALL;
     /* A batch's own sum does not complete it: the lines of its results do, one by one. */
     bool sum = report && slice_ends(u->surface, SLICE(".batches_poll"));
     bool counts = (call || report) && !sum && usage_total(u) > 0;
@@ -354,6 +367,53 @@ enum dedup_verdict dedup_judge(struct dedup *d, struct usage *u)
     mark(d, e);
     d->stats.grown++;
     return DEDUP_GROWN;
+}
+
+/*
+ * A call of two ids, either of which another log may know alone: *as gets the one to
+ * judge it by. True: *more is to be kept then, the call under the other one.
+ */
+__attribute__((noinline)) static bool
+both_ids(const struct dedup *d, const struct usage *u, const uint64_t key[2][2],
+         const uint64_t **as, struct dedup_entry *more)
+{
+    bool by_id = find(d, key[0]), by_request = find(d, key[1]);
+    bool first = by_id || !by_request;
+    *as = key[!first];
+    *more = entry_of(u, key[first]);
+    return by_id ? !by_request : by_request || u->accounting != ACCOUNTING_REPORT;
+}
+
+__attribute__((noinline)) static enum dedup_verdict judge_cloud(struct dedup *d,
+                                                                struct usage *u)
+{
+    uint64_t key[2][2];
+    const uint64_t *as = key[1];
+    struct dedup_entry more;
+    bool both = u->response_id.n > 0;
+    identity(u, u->request_id, true, key[1]);
+    if (both)
+        identity(u, u->response_id, true, key[0]);
+    both = both && both_ids(d, u, (const uint64_t(*)[2])key, &as, &more);
+    enum dedup_verdict v = judge_as(d, u, as);
+    if (both)
+        remember(d, &more);
+    return v;
+}
+
+enum dedup_verdict dedup_judge(struct dedup *d, struct usage *u)
+{
+    uint64_t key[2];
+    bool response = u->response_id.n > 0;
+    struct slice id = response ? u->response_id : u->request_id;
+    if (u->accounting == ACCOUNTING_NONE || u->accounting == ACCOUNTING_FREE)
+        return DEDUP_NEW;
+    if (cloud_logs(u))
+        return judge_cloud(d, u);
+    if (id.n == 0)
+        return u->accounting == ACCOUNTING_REPORT ? again(d) : DEDUP_NEW;
+    identity(u, id, response, key);
+    return judge_as(d, u, key);
 }
 
 void dedup_changed(const struct dedup *d, dedup_fn *fn, void *arg)

@@ -7,8 +7,9 @@
  * Identity (usage-formats 1.3): the response id, with the provider where the id is short;
  * else the request id together with the counts, as one request of an application may make
  * several calls. Short ids of self-hosted servers repeat: they are joined by second and
- * counts. No id: always new. Refuses: the position of a line as identity (that is the
- * read position's job).
+ * counts. A captured call of Azure or Bedrock is known by both, as their own logs name
+ * the request alone. An extra pass of a call is one beside it. No id: always new.
+ * Refuses: the position of a line as identity (that is the read position's job).
  */
 #ifndef BREAKEVEN_DEDUP_H
 #define BREAKEVEN_DEDUP_H

@@ -174,10 +174,11 @@ static const struct {
     { "x-litellm-response-cost", N_COST, true },
 };
 
-static const char *const request_ids[] = { "x-request-id",           "request-id",
-                                           "apim-request-id",        "x-amzn-requestid",
-                                           "mistral-correlation-id", "x-litellm-call-id",
-                                           "x-correlation-id" };
+/* The first that stands there; Azure's own, which its logs name, before all. */
+static const char *const request_ids[] = {
+    "apim-request-id",        "x-request-id",      "request-id",      "x-amzn-requestid",
+    "mistral-correlation-id", "x-litellm-call-id", "x-correlation-id"
+};
 
 /* A gateway answered from a cache of its own: no provider was asked. */
 static const struct {
@@ -200,7 +201,7 @@ static void reply_header(struct exchange *e, struct slice name, struct slice val
         return;
     }
     for (size_t i = 0; i < sizeof request_ids / sizeof *request_ids; i++)
-        if (slice_ieq(name, slice_str(request_ids[i])) && !e->request_id_n)
+        if (slice_ieq(name, slice_str(request_ids[i])) && (!e->request_id_n || i == 0))
             e->request_id_n = keep(e->request_id, sizeof e->request_id, value);
     if (slice_ieq(name, SLICE("openai-organization")) ||
         slice_ieq(name, SLICE("anthropic-organization-id")))
@@ -340,19 +341,23 @@ static struct slice reply_model(const struct exchange *e)
 
 static void names(struct exchange *e, struct usage *u)
 {
-    struct slice model = reply_model(e);
+    struct slice model = reply_model(e), id = slice_of(e->id, e->id_n);
+    /* Perplexity's answer has an id of its own; the path names what was accepted */
+    bool poll = surface_is(e, "openai.chat_retrieve") && e->path_model_n &&
+                !strcmp(e->hit.provider, "perplexity");
     u->provider = slice_str(e->hit.provider);
     u->surface = slice_str(e->hit.surface);
     if (judge_names_model(e->hit.surface)) {
         u->model_request = raw_str(&e->request, S_MODEL_REQUEST);
         if (!u->model_request.n && e->form.n)
             u->model_request = slice_of(e->form.value, e->form.n);
-        if (!u->model_request.n && !judge_is_batch(e->hit.surface))
+        if (!u->model_request.n && !judge_is_batch(e->hit.surface) && !poll)
             u->model_request = slice_of(e->path_model, e->path_model_n);
         u->model = model.n ? model : u->model_request;
     }
-    u->response_id =
-        judge_id(e->hit.surface, e->status, streamed(e), slice_of(e->id, e->id_n));
+    if (poll)
+        id = slice_of(e->path_model, e->path_model_n);
+    u->response_id = judge_id(e->hit.surface, e->status, streamed(e), id);
     u->request_id = slice_of(e->request_id, e->request_id_n);
     u->scope = slice_of(e->scope, e->scope_n);
     struct provider_hit hit = e->hit;

@@ -306,6 +306,10 @@ size_t judge_passes(const struct raw *r, const struct usage *main, usage_fn *emi
         memset(u.v, 0, sizeof u.v);
         u.have = 0;
         u.check = CHECK_NO_TOTAL;
+        u.ttfb_us = u.ttft_us = u.total_us = -1;
+        u.pass = (uint16_t)(i + 1);
+        u.agg_n =
+            !slice_eq(r->pass[i].type, SLICE("compaction")); /* that is the call's */
         if (r->pass[i].model.n)
             u.model = r->pass[i].model;
         normalise_pass(&r->pass[i], &u);

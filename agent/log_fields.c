@@ -244,6 +244,7 @@ static bool ready(struct walk *w)
     case LOGFORMAT_bedrock:
         c->sense = CALL_EXCLUSIVE;
         logcall_text(c, CALL_PROVIDER, SLICE("bedrock"));
+        logcall_text(c, CALL_RESPONSE_ID, logcall_get(c, CALL_REQUEST_ID));
         return true;
     case LOGFORMAT_litellm:
         litellm_type(c);

@@ -220,6 +220,8 @@ void scan_out_call(const struct scan_call *c, struct buf *out)
         count_fields(&o, c->origin->delivered, USAGE_KIND_CLASS);
         json_close(&o, '}');
     }
+    if (c->verdict == DEDUP_NEW && u->agg_n != 1)
+        known_field(&o, "calls", u->agg_n);
     if (c->verdict != DEDUP_NEW)
         text_field(&o, "repeat",
                    c->verdict == DEDUP_GROWN ? SLICE("grown") : SLICE("again"));

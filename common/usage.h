@@ -92,6 +92,7 @@ struct usage {
     enum seen seen;
     enum usage_check check;
     uint16_t status;          /* HTTP; 0 unknown */
+    uint16_t pass;            /* 0; or n: extra pass of the call of this id */
     uint32_t agg_n;           /* calls in here: 1, or n for an aggregated source */
     uint32_t have;            /* bit f: v[f] was reported */
     uint64_t v[USAGE_N];      /* 0 where not reported */

@@ -374,9 +374,80 @@ static void test_unload(void **state)
     dedup_free(d);
 }
 
+/* A captured call of a cloud, its cloud's own log and the application's: one. */
+static void clouds_log_the_request(void **state)
+{
+    static const struct record wire = {
+        "azure_openai", "chatcmpl-0123456789", "0a1b2c3d-4e5f-6789", CALL, 0, 50, 0, 7, 0
+    };
+    static const struct record app = {
+        "azure_openai", "chatcmpl-0123456789", "", CALL, 1, 50, 0, 7, 0
+    };
+    static const struct record bare = {
+        "azure_openai", "0a1b2c3d-4e5f-6789", "", CALL, 1, 0, 0, 0, 0
+    };
+    static const struct record full = {
+        "azure_openai", "0a1b2c3d-4e5f-6789", "", CALL, 1, 50, 0, 7, 0
+    };
+    static const struct record *const orders[][4] = {
+        { &wire, &bare, &full, &app }, { &bare, &wire, &full, &app },
+        { &app, &wire, &full, &bare }, { &full, &bare, &wire, &app },
+        { &bare, &full, &wire, &app }, { &app, &wire, &bare, &full },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        struct dedup *d = dedup_new(64);
+        uint64_t calls = 0, in = 0, out = 0;
+        for (size_t j = 0; j < 4; j++) {
+            struct usage u = usage_of(orders[i][j]);
+            u.seen = orders[i][j] == &wire ? SEEN_CAPTURE : SEEN_LOG;
+            if (dedup_judge(d, &u) == DEDUP_AGAIN)
+                continue;
+            calls += u.agg_n;
+            in += u.v[USAGE_input];
+            out += u.v[USAGE_output];
+        }
+        assert_int_equal(calls, 1);
+        assert_int_equal(in, 50);
+        assert_int_equal(out, 7);
+        dedup_free(d);
+    }
+}
+
+/* Converse has no id in its body; its log has none but the request's. */
+static void bedrock_by_request(void **state)
+{
+    struct record wire = { "bedrock", "", "0a1b2c3d-4e5f-6789", CALL, 0, 50, 0, 7, 0 };
+    struct record log = { "bedrock", "0a1b2c3d-4e5f-6789", "", CALL, 0, 50, 0, 7, 0 };
+    struct dedup *d = dedup_new(64);
+    struct usage a = usage_of(&wire), b = usage_of(&log);
+    (void)state;
+    a.seen = SEEN_CAPTURE;
+    assert_int_equal(dedup_judge(d, &a), DEDUP_NEW);
+    assert_int_equal(dedup_judge(d, &b), DEDUP_AGAIN);
+    dedup_free(d);
+}
+
+static void passes_are_apart(void **state)
+{
+    struct record r = { "anthropic", LONG, "", CALL, 0, 5, 0, 20, 0 };
+    struct dedup *d = dedup_new(64);
+    (void)state;
+    for (int again = 0; again < 2; again++)
+        for (uint16_t pass = 0; pass < 3; pass++) {
+            struct usage u = usage_of(&r);
+            u.pass = pass;
+            assert_int_equal(dedup_judge(d, &u), again ? DEDUP_AGAIN : DEDUP_NEW);
+        }
+    dedup_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clouds_log_the_request),
+        cmocka_unit_test(bedrock_by_request),
+        cmocka_unit_test(passes_are_apart),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_completed_reply_counts_once),
         cmocka_unit_test(test_against_list),
