@@ -4,6 +4,8 @@ each row and a parallel test: milliseconds and bytes a request as the page, Graf
 documentation ask it. `first` is that of a collector that has just started, before anything is
 remembered; `worst` and `median` are of the requests after it.
 
+Status 413: more than an answer may hold, refused in words.
+
 usage: api.py COLLECTOR [--models 200] [--days 400] [--hours 24] [--runs 9] [--bar 100] [--only TEXT]
 
 Exit 1 when an answer took longer than --bar milliseconds, and when an address of the API that
@@ -33,20 +35,21 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def questions(days):
-    """(address, all of its pages?): what the page asks, then Grafana and the documentation."""
+    """What the page asks, Grafana and the documentation; whole (refused where too large) and in pages."""
     today = datetime.now(timezone.utc).date()
-    first, month, week = (today - timedelta(days=n - 1) for n in (days, 30, 28))
+    first, month, week, most = (today - timedelta(days=n - 1) for n in (days, 28, 28, 50))
     iso = f"{first}T00:00:00Z", f"{today + timedelta(days=1)}T00:00:00Z"
     api = "/api/v1/"
     usage = [f"usage/{grain}?from={iso[0]}&to={iso[1]}{how}" for grain in ("daily", "hourly") for how in
-             ("", "&group_by=model", "&group_by=app,provider,model", "&group_by=model&format=csv")]
+             ("", "&limit=10000", "&group_by=model", "&group_by=model&limit=10000",
+              "&group_by=app,provider,model&limit=10000", "&group_by=model&format=csv&limit=10000")]
     return [api + q for q in [
         f"usage/breakdown?by=model&order=cost&grain=day&from={first}",
         f"usage/breakdown?by=model&order=calls&grain=total&from={first}",
         f"usage/breakdown?by=app&grain=total&from={first}", f"usage/breakdown?by=class&from={first}",
         f"usage/breakdown?by=outcome&grain=week&from={first}",
-        f"usage/breakdown?by=model&grain=month&offset=%2B02:00&from={first}",
-        f"usage/breakdown?by=agent&from={first}", f"usage/breakdown?by=model&grain=hour&from={week}",
+        f"usage/breakdown?by=model&grain=day&offset=%2B02:00&from={month}",
+        f"usage/breakdown?by=agent&from={month}", f"usage/breakdown?by=agent&from={first}", f"usage/breakdown?by=model&grain=hour&from={week}",
         f"usage/profile?from={week}", f"usage/profile?from={first}",
         "workloads", "projections/everything?newest=1", "projections/tickets", "projections",
         "projection", "projection/everything", "whatif/everything?volume_growth=0.5",
@@ -54,8 +57,9 @@ def questions(days):
         "forecast", "forecast?workload=everything", "breakeven", "agents", "status",
         "alerts", "alerts?phase=firing", "alerts/rules", "alerts/silences",
         "dimensions/app", "dimensions/model", "dimensions/agent",
-        "usage/daily", f"usage/daily?from={month}&group_by=app,provider,model", *usage,
-        f"usage/daily?from={first}&group_by=model&offset=%2B02:00", f"usage/daily?from={first}&group_by=agent",
+        "usage/daily", f"usage/daily?from={most}&group_by=app,provider,model", *usage,
+        f"usage/daily?from={first}&group_by=model&offset=%2B02:00&limit=10000",
+        f"usage/daily?from={first}&group_by=agent&limit=10000",
         f"unpriced?from={first}", f"unpriced?from={iso[0]}&to={iso[1]}"]] + [
         "/metrics", "/healthz", "/readyz", "/api/v1", "/", "/web/app.js", "/web/chart.min.js"]
 

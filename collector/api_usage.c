@@ -104,24 +104,38 @@ static bool read_limit(const struct api_request *q, size_t *out, struct api_repl
 static const char by_pages[] =
     ", group by less, or add limit= and follow the Link header (rel=\"next\")";
 
-/* The rows from the start of sq on: all, or as many as a page holds. */
-static enum status read_rows(const struct collector *c, const struct api_request *q,
-                             struct store_query *sq, size_t limit,
-                             struct query_result *out, int64_t *next, struct api_reply *r)
+/* Rows on their way out; where they end and the next page begins. */
+struct page {
+    struct export out;
+    size_t rows, most;
+    int64_t last, next;
+};
+
+static enum status put_row(void *arg, const struct query_row *row)
 {
-    int64_t until;
-    enum status st = reach(c, sq, &until);
-    if (st != ST_OK)
-        return st;
-    if (until != INT64_MAX && (!limit || until <= sq->from)) {
-        refuse_hours(r, limit ? " or a finer grain" : by_pages);
+    struct page *p = arg;
+    if (p->rows >= p->most && row->time != p->last) {
+        p->next = row->time;
         return ST_END;
     }
-    if (until != INT64_MAX)
-        sq->to = until;
-    st = query_page(c->store, c->book, sq, limit ? limit : API_ROWS, q->arena, out, next);
-    if (*next == INT64_MAX)
-        *next = until;
+    p->rows++;
+    p->last = row->time;
+    export_row(&p->out, row);
+    return p->out.out->st;
+}
+
+/* Rows are written as they come: what an answer may hold need not be held twice. */
+static enum status write_page(const struct collector *c, const struct api_request *q,
+                              const struct store_query *sq, enum export_format format,
+                              struct page *p, struct buf *body)
+{
+    struct store_status store; /* pages of one question have the same columns */
+    enum status st = store_get_status(c->store, &store);
+    if (st != ST_OK)
+        return st;
+    export_open(&p->out, sq->group, sq->grain, format, store.fields, body);
+    st = query_groups(c->store, c->book, sq, q->arena, put_row, p);
+    export_close(&p->out);
     return st;
 }
 
@@ -129,33 +143,32 @@ void api_usage(const struct collector *c, const struct api_request *q,
                struct api_reply *r)
 {
     struct store_query sq;
-    struct query_result result;
-    struct store_status store = { .fields = 0 };
     enum export_format format = EXPORT_JSON;
     struct slice asked = api_param(q, "format");
     size_t limit;
-    int64_t next;
+    int64_t until;
     if (asked.p && !export_format_parse(asked, &format))
         return api_error(r, 400, "format is json or csv");
     if (!read_limit(q, &limit, r) ||
         !api_query(q, q->route == ROUTE_USAGE_HOURLY ? STORE_HOUR : STORE_DAY, &sq, r))
         return;
-    enum status st = read_rows(c, q, &sq, limit, &result, &next, r);
-    if (st == ST_END)
-        return;
-    if (st == ST_OK && limit) /* pages of one question have the same columns */
-        st = store_get_status(c->store, &store);
+    enum status st = reach(c, &sq, &until);
     if (st != ST_OK)
         return api_store_failed(r, st);
-    if (next != INT64_MAX && !limit)
-        return api_error(r, 413, "more than %d rows: ask for less time%s", API_ROWS,
-                         by_pages);
-    if (next != INT64_MAX && !link_next(q, next, &r->link)) {
-        buf_reset(&r->link);
-        return api_error(r, 413, "the filters are too long to be asked page by page");
-    }
-    export_usage(&result, sq.grain, format, store.fields, &r->body);
+    if (until != INT64_MAX && (!limit || until <= sq.from))
+        return refuse_hours(r, limit ? " or a finer grain" : by_pages);
+    sq.to = until < sq.to ? until : sq.to;
+    struct page p = { .most = limit ? limit : API_ROWS, .next = until };
+    st = write_page(c, q, &sq, format, &p, &r->body);
     r->content_type = export_content_type(format);
+    if (st != ST_OK)
+        api_store_failed(r, st);
+    else if (p.next != INT64_MAX && !limit)
+        api_error(r, 413, "more than %d rows: ask for less time%s", API_ROWS, by_pages);
+    else if (p.next != INT64_MAX && !link_next(q, p.next, &r->link))
+        api_error(r, 413, "the filters are too long to be asked page by page");
+    if (r->status != 200)
+        buf_reset(&r->link);
 }
 
 void api_unpriced(const struct collector *c, const struct api_request *q,
@@ -177,5 +190,5 @@ void api_unpriced(const struct collector *c, const struct api_request *q,
         if (!query_priced(&result.row[i]))
             result.row[n++] = result.row[i];
     result.rows = n;
-    export_usage(&result, STORE_TOTAL, EXPORT_JSON, 0, &r->body);
+    export_usage(&result, STORE_TOTAL, EXPORT_JSON, &r->body);
 }

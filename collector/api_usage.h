@@ -11,7 +11,7 @@
 
 #include "collector/api.h"
 
-enum { API_ROWS = 20000, API_HOURLY_ROWS = 150000, API_HOURLY_DAYS = 31 };
+enum { API_ROWS = 10000, API_HOURLY_ROWS = 100000, API_HOURLY_DAYS = 28 };
 
 /* GET /api/v1/usage/daily, /usage/hourly: rows of a query; format=csv, limit=N. */
 void api_usage(const struct collector *c, const struct api_request *q,

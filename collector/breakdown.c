@@ -8,7 +8,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-enum { SERIES_CACHED = 1 << 20 };
+enum { SERIES_CACHED = 1 << 20, CHUNK = 32 };
 
 struct point {
     price_pico cost;
@@ -20,7 +20,7 @@ struct point {
 struct value {
     struct slice name;
     struct query_row sum; /* over all time */
-    struct point *at;     /* [cap], by number of the time; missing: nothing sent */
+    struct point **chunk; /* [cap] of CHUNK times each, by number; NULL: nothing sent */
     size_t cap;
 };
 
@@ -35,7 +35,8 @@ struct breakdown {
     size_t of_series_cap;
     int64_t *time; /* in order of appearance */
     size_t times, times_cap, last;
-    size_t *order; /* numbers of the times, ascending */
+    size_t *order;        /* numbers of the times, ascending */
+    struct point *others; /* by number of the time: what has no line of its own */
     struct query_row total;
 };
 
@@ -181,17 +182,27 @@ static enum status find_time(struct breakdown *b, int64_t at, size_t *out)
     return ST_OK;
 }
 
+static void add_to_point(struct point *p, const struct point *more)
+{
+    add(&p->calls, more->calls);
+    add(&p->tokens, more->tokens);
+    p->cost += more->cost;
+    p->known = p->known || more->known;
+}
+
 static enum status add_point(struct breakdown *b, struct value *v, size_t time,
                              const struct query_row *m)
 {
-    if (!RESERVE(b, v->at, v->cap, time + 1))
+    const struct point more = { m->cost, m->calls, tokens_of(m), query_cost_known(m) };
+    if (!RESERVE(b, v->chunk, v->cap, time / CHUNK + 1))
         return ST_LIMIT;
-    struct point *p = &v->at[time];
+    struct point **chunk = &v->chunk[time / CHUNK];
+    if (!*chunk)
+        *chunk = arena_alloc(b->arena, CHUNK * sizeof **chunk);
+    if (!*chunk)
+        return ST_LIMIT;
     add_sums(&v->sum, m);
-    add(&p->calls, m->calls);
-    add(&p->tokens, tokens_of(m));
-    p->cost += m->cost;
-    p->known = p->known || query_cost_known(m);
+    add_to_point(&(*chunk)[time % CHUNK], &more);
     return ST_OK;
 }
 
@@ -258,6 +269,21 @@ static int by_time(const void *a, const void *b, void *arg)
     return (x > y) - (x < y);
 }
 
+/* Sum up what has no line of its own, value by value as it lies in memory. */
+static enum status fold_others(struct breakdown *b)
+{
+    b->others = arena_alloc(b->arena, b->times * sizeof *b->others + 1);
+    if (!b->others)
+        return ST_LIMIT;
+    for (size_t i = b->ask->lines; i < b->values; i++) {
+        const struct value *v = b->value[i];
+        for (size_t t = 0; t < b->times && t / CHUNK < v->cap; t++)
+            if (v->chunk[t / CHUNK])
+                add_to_point(&b->others[t], &v->chunk[t / CHUNK][t % CHUNK]);
+    }
+    return ST_OK;
+}
+
 /* The lines drawn: the largest values, then one of all others if there are any. */
 static enum status arrange(struct breakdown *b, size_t *lines)
 {
@@ -274,27 +300,21 @@ static enum status arrange(struct breakdown *b, size_t *lines)
     if (b->ask->classes || b->values == 0)
         return ST_OK;
     qsort_r(b->value, b->values, sizeof(struct value *), by_size, &order);
-    *lines = b->values > most ? most + 1 : b->values;
-    return ST_OK;
+    if (b->values <= most)
+        return ST_OK;
+    *lines = most + 1;
+    return fold_others(b);
 }
 
-/* The point of a line at a time; of the line of all others their sum. */
+/* The point of a line at a time. */
 static struct point point_of(const struct breakdown *b, size_t line, size_t time)
 {
-    size_t end = line + 1;
-    struct point sum = { 0 };
+    const struct value *v = b->value[line];
     if (!b->ask->classes && line == b->ask->lines)
-        end = b->values;
-    for (size_t i = line; i < end; i++) {
-        const struct value *v = b->value[i];
-        if (time >= v->cap)
-            continue;
-        add(&sum.calls, v->at[time].calls);
-        add(&sum.tokens, v->at[time].tokens);
-        sum.cost += v->at[time].cost;
-        sum.known = sum.known || v->at[time].known;
-    }
-    return sum;
+        return b->others[time];
+    if (time / CHUNK >= v->cap || !v->chunk[time / CHUNK])
+        return (struct point){ 0 };
+    return v->chunk[time / CHUNK][time % CHUNK];
 }
 
 /* --- writing --------------------------------------------------------------------------
@@ -308,14 +328,12 @@ static void put_u64(struct json_out *o, const char *key, uint64_t v)
 
 static void put_money(struct json_out *o, price_pico cost, bool known)
 {
-    struct buf b = { 0 };
     if (!known) {
         json_null(o);
         return;
     }
-    price_format(cost, 6, &b);
-    json_raw(o, buf_slice(&b));
-    buf_release(&b);
+    json_raw(o, (struct slice){ 0 }); /* a comma where one is due, then the digits */
+    price_format(cost, 6, o->b);
 }
 
 static void put_sums(struct json_out *o, const struct query_row *r)

@@ -68,7 +68,7 @@ static enum status format_usage(const struct asked *o, const struct query_result
         export_labels(slice_str(o->labels), &labels);
         st = export_openmetrics(r, grain, time(NULL), buf_slice(&labels), a, out);
     } else {
-        export_usage(r, grain, o->csv ? EXPORT_CSV : EXPORT_JSON, 0, out);
+        export_usage(r, grain, o->csv ? EXPORT_CSV : EXPORT_JSON, out);
     }
     buf_release(&labels);
     return st == ST_OK ? out->st : st;

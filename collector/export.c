@@ -20,18 +20,8 @@ const char *export_content_type(enum export_format f)
 /* --- cells ----------------------------------------------------------------------------
  */
 
-/* One row being written, in either format; `head` writes the CSV header instead. */
-struct cells {
-    struct buf *out;
-    struct json_out json;
-    struct buf scratch; /* of a value, before it is quoted */
-    char time[24];      /* of `at`, which many rows share */
-    int64_t at;
-    bool csv, head, first;
-};
-
 /* Begin a cell. False: the header took it, there is no value to write. */
-static bool cell(struct cells *c, const char *name)
+static bool cell(struct export *c, const char *name)
 {
     if (!c->csv) {
         json_key(&c->json, name);
@@ -67,7 +57,7 @@ static void csv_text(struct buf *out, struct slice s)
     buf_addc(out, '"');
 }
 
-static void put_text(struct cells *c, const char *name, struct slice v)
+static void put_text(struct export *c, const char *name, struct slice v)
 {
     if (!cell(c, name))
         return;
@@ -77,7 +67,7 @@ static void put_text(struct cells *c, const char *name, struct slice v)
         json_str(&c->json, v);
 }
 
-static void put_count(struct cells *c, const char *name, uint64_t v)
+static void put_count(struct export *c, const char *name, uint64_t v)
 {
     if (!cell(c, name))
         return;
@@ -88,7 +78,7 @@ static void put_count(struct cells *c, const char *name, uint64_t v)
 }
 
 /* Whole seconds: 2026-11-02T10:00:00Z. */
-static void put_time(struct cells *c, const char *name, int64_t at)
+static void put_time(struct export *c, const char *name, int64_t at)
 {
     if (!cell(c, name))
         return;
@@ -104,7 +94,7 @@ static void put_time(struct cells *c, const char *name, int64_t at)
         json_str(&c->json, slice_str(c->time));
 }
 
-static void put_money(struct cells *c, const char *name, price_pico v, bool known)
+static void put_money(struct export *c, const char *name, price_pico v, bool known)
 {
     if (!cell(c, name))
         return;
@@ -119,7 +109,7 @@ static void put_money(struct cells *c, const char *name, price_pico v, bool know
         json_null(&c->json);
 }
 
-static void put_bool(struct cells *c, const char *name, bool v)
+static void put_bool(struct export *c, const char *name, bool v)
 {
     if (!cell(c, name))
         return;
@@ -142,7 +132,7 @@ static uint64_t tokens_of(const uint64_t v[USAGE_N])
 }
 
 /* "cache_read image_in": fields without a price. */
-static void put_unpriced(struct cells *c, const char *name, uint32_t fields)
+static void put_unpriced(struct export *c, const char *name, uint32_t fields)
 {
     struct buf *b = &c->scratch;
     buf_reset(b);
@@ -152,14 +142,14 @@ static void put_unpriced(struct cells *c, const char *name, uint32_t fields)
     put_text(c, name, buf_slice(b));
 }
 
-static void put_row(struct cells *c, const struct query_result *all,
-                    const struct query_row *r, enum store_grain grain, uint32_t fields)
+static void put_row(struct export *c, const struct query_row *r)
 {
+    const uint32_t fields = c->fields;
     size_t nth = 0;
-    if (grain != STORE_TOTAL)
+    if (c->grain != STORE_TOTAL)
         put_time(c, "time", r->time);
     for (enum store_dim d = 0; d < STORE_DIMS; d++)
-        if (all->group & store_bit(d))
+        if (c->group & store_bit(d))
             put_text(c, store_dim_name(d), c->head ? (struct slice){ 0 } : r->dim[nth++]);
     put_count(c, "calls", r->calls);
     for (int f = 0; f < USAGE_N; f++)
@@ -184,35 +174,58 @@ static void put_row(struct cells *c, const struct query_result *all,
     put_unpriced(c, "fields_unpriced", r->unpriced);
 }
 
-void export_usage(const struct query_result *r, enum store_grain grain,
-                  enum export_format f, uint32_t fields, struct buf *out)
+void export_open(struct export *e, uint32_t group, enum store_grain grain,
+                 enum export_format f, uint32_t fields, struct buf *out)
 {
     static const struct query_row no_row = { 0 };
-    struct cells c = { .out = out, .json = { .b = out }, .csv = f == EXPORT_CSV };
+    *e = (struct export){ .out = out,
+                          .json = { .b = out },
+                          .grain = grain,
+                          .group = group,
+                          .fields = fields,
+                          .csv = f == EXPORT_CSV,
+                          .head = f == EXPORT_CSV };
+    if (!e->csv) {
+        json_open(&e->json, '[');
+        return;
+    }
+    e->first = true;
+    put_row(e, &no_row);
+    buf_adds(out, "\r\n");
+    e->head = false;
+}
+
+void export_row(struct export *e, const struct query_row *r)
+{
+    e->first = true;
+    if (!e->csv)
+        json_open(&e->json, '{');
+    put_row(e, r);
+    if (e->csv)
+        buf_adds(e->out, "\r\n");
+    else
+        json_close(&e->json, '}');
+}
+
+void export_close(struct export *e)
+{
+    if (!e->csv) {
+        json_close(&e->json, ']');
+        buf_addc(e->out, '\n');
+    }
+    buf_release(&e->scratch);
+}
+
+void export_usage(const struct query_result *r, enum store_grain grain,
+                  enum export_format f, struct buf *out)
+{
+    struct export e;
+    uint32_t fields = 0;
     for (size_t i = 0; i < r->rows; i++)
         for (int v = 0; v < USAGE_N; v++)
             fields |= (uint32_t)(r->row[i].v[v] != 0) << v;
-    if (c.csv) {
-        c.head = c.first = true;
-        put_row(&c, r, &no_row, grain, fields);
-        buf_adds(out, "\r\n");
-        c.head = false;
-    } else {
-        json_open(&c.json, '[');
-    }
-    for (size_t i = 0; i < r->rows; i++) {
-        c.first = true;
-        if (!c.csv)
-            json_open(&c.json, '{');
-        put_row(&c, r, &r->row[i], grain, fields);
-        if (c.csv)
-            buf_adds(out, "\r\n");
-        else
-            json_close(&c.json, '}');
-    }
-    if (!c.csv) {
-        json_close(&c.json, ']');
-        buf_addc(out, '\n');
-    }
-    buf_release(&c.scratch);
+    export_open(&e, r->group, grain, f, fields, out);
+    for (size_t i = 0; i < r->rows; i++)
+        export_row(&e, &r->row[i]);
+    export_close(&e);
 }

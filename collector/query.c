@@ -340,17 +340,12 @@ enum status query_groups(struct store *s, const struct price_book *book,
 
 struct collecting {
     struct query_row *row;
-    size_t rows, cap, most, ceiling;
-    int64_t next;
+    size_t rows, cap, ceiling;
 };
 
 static enum status collect(void *arg, const struct query_row *row)
 {
     struct collecting *c = arg;
-    if (c->most && c->rows >= c->most && row->time != c->row[c->rows - 1].time) {
-        c->next = row->time;
-        return ST_END;
-    }
     if (c->rows == c->cap) {
         size_t cap = c->cap ? 2 * c->cap : 64;
         if (c->rows * sizeof *c->row > c->ceiling)
@@ -365,11 +360,11 @@ static enum status collect(void *arg, const struct query_row *row)
     return ST_OK;
 }
 
-enum status query_page(struct store *s, const struct price_book *book,
-                       const struct store_query *q, size_t most, struct arena *a,
-                       struct query_result *out, int64_t *next)
+enum status query_usage(struct store *s, const struct price_book *book,
+                        const struct store_query *q, struct arena *a,
+                        struct query_result *out)
 {
-    struct collecting c = { .most = most, .next = INT64_MAX, .ceiling = a->ceiling };
+    struct collecting c = { .ceiling = a->ceiling };
     *out = (struct query_result){ .group = q->group };
     enum status st = query_groups(s, book, q, a, collect, &c);
     if (st == ST_OK && c.rows) {
@@ -380,17 +375,8 @@ enum status query_page(struct store *s, const struct price_book *book,
         else
             st = ST_LIMIT;
     }
-    *next = c.next;
     free(c.row);
     return st;
-}
-
-enum status query_usage(struct store *s, const struct price_book *book,
-                        const struct store_query *q, struct arena *a,
-                        struct query_result *out)
-{
-    int64_t next;
-    return query_page(s, book, q, 0, a, out, &next);
 }
 
 /* --- one by one -----------------------------------------------------------------------

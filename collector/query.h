@@ -55,15 +55,6 @@ enum status query_usage(struct store *s, const struct price_book *book,
                         struct query_result *out);
 
 /*
- * The same, at most `most` rows (0: all) but whole buckets of time, at least one. *next:
- * start of the first bucket that is left, INT64_MAX when none is. From there the same
- * query goes on.
- */
-enum status query_page(struct store *s, const struct price_book *book,
-                       const struct store_query *q, size_t most, struct arena *a,
-                       struct query_result *out, int64_t *next);
-
-/*
  * The same rows in the same order, handed out one by one (borrowed during the call): in
  * memory are one bucket of time and, in `names`, the dimensions. ST_END of fn ends it and
  * is no error.

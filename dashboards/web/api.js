@@ -47,7 +47,7 @@ export async function ask(path, params, signal) {
 // Rows as CSV, page by page; the header once.
 export async function csvPages(path, params) {
   let text = '';
-  for (let next = [...params, ['format', 'csv'], ['limit', 20000]]; next;) {
+  for (let next = [...params, ['format', 'csv'], ['limit', 10000]]; next;) {
     const r = await get(path, next);
     const page = await r.text();
     text += text ? page.slice(page.indexOf('\r\n') + 2) : page;

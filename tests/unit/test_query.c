@@ -120,33 +120,45 @@ static void test_groups(void **state)
     price_book_free(book);
 }
 
-/* Pages are whole buckets, and begin where the one before says. */
-static void test_pages(void **state)
+/* Rows one by one: the first `most` of them. */
+struct some {
+    struct query_row row[8];
+    size_t n, most;
+};
+
+static enum status take(void *arg, const struct query_row *row)
+{
+    struct some *s = arg;
+    if (s->n == s->most)
+        return ST_END;
+    s->row[s->n++] = *row;
+    return ST_OK;
+}
+
+static void test_one_by_one(void **state)
 {
     (void)state;
     struct fake f;
     struct arena a;
-    struct query_result r;
-    int64_t next;
     fill(&f); /* 5 rows of 3 groups on the first day, 1 on the second */
     arena_init(&a, 1 << 20);
     struct store_query q = { .from = T0,
                              .to = T0 + 2 * DAY,
                              .grain = STORE_DAY,
                              .group = store_bit(STORE_app) | store_bit(STORE_model) };
-    for (size_t most = 1; most < 6; most++) {
-        assert_int_equal(query_page(&f.base, NULL, &q, most, &a, &r, &next), ST_OK);
-        CHECK(r.rows == (most <= 3 ? 3 : 4), "%zu: %zu rows", most, r.rows);
-        CHECK(next == (most <= 3 ? T0 + DAY : INT64_MAX), "%zu", most);
-        CHECK(r.row[2].calls == 5 && r.row[2].group == 0, "tutor comes last of %zu",
-              most);
+    for (size_t most = 0; most < 6; most++) {
+        struct some s = { .most = most };
+        assert_int_equal(query_groups(&f.base, NULL, &q, &a, take, &s), ST_OK);
+        CHECK(s.n == (most < 4 ? most : 4), "%zu: %zu rows", most, s.n);
+        if (most > 2)
+            CHECK(s.row[2].calls == 5 && s.row[2].group == 0, "tutor is the last");
+        if (most < 4)
+            continue;
+        assert_int_equal(s.row[3].group, s.row[0].group); /* shop, gpt-4o again */
+        assert_true(s.row[3].dim == s.row[0].dim);
+        assert_int_equal(s.row[3].calls, 3);
+        assert_int_equal(s.row[3].calls_estimated, 0); /* nothing is left of before */
     }
-    assert_int_equal(query_page(&f.base, NULL, &q, 0, &a, &r, &next), ST_OK);
-    assert_int_equal(r.rows, 4);
-    assert_int_equal(r.row[3].group, r.row[0].group); /* shop, gpt-4o again */
-    assert_int_equal(r.row[3].calls, 3);
-    assert_int_equal(r.row[3].calls_estimated, 0); /* nothing left of the day before */
-    assert_true(r.row[3].dim == r.row[0].dim);
     arena_release(&a);
 }
 
@@ -205,19 +217,19 @@ static void test_export(void **state)
         .from = T0, .to = T0 + DAY, .grain = STORE_DAY, .group = store_bit(STORE_app)
     };
     query_usage(&f.base, book, &q, &a, &r);
-    export_usage(&r, q.grain, EXPORT_CSV, 0, &out);
+    export_usage(&r, q.grain, EXPORT_CSV, &out);
     const char *csv = buf_cstr(&out);
     assert_non_null(strstr(csv, "time,app,calls,input,"));
     assert_non_null(strstr(csv, "\"'=SUM(A1)\"\",\n\",7,7000,"));
     assert_non_null(strstr(csv, ",,false,7,7070,\r\n")); /* cost is empty, not 0 */
     buf_reset(&out);
-    export_usage(&r, q.grain, EXPORT_JSON, 0, &out);
+    export_usage(&r, q.grain, EXPORT_JSON, &out);
     assert_non_null(strstr(buf_cstr(&out), "\"cost_usd\":null,\"priced\":false"));
     assert_non_null(strstr(buf_cstr(&out), "{\"time\":\"2026-11-01T00:00:00Z\","));
     assert_null(strstr(buf_cstr(&out), "\"images\"")); /* never above zero */
     buf_reset(&out);
     r.rows = 0;
-    export_usage(&r, q.grain, EXPORT_JSON, 0, &out);
+    export_usage(&r, q.grain, EXPORT_JSON, &out);
     assert_string_equal(buf_cstr(&out), "[]\n");
     buf_release(&out);
     arena_release(&a);
@@ -303,7 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_saturation_and_limit),
-        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_one_by_one),
         cmocka_unit_test(test_profile),
         cmocka_unit_test(test_export),
         cmocka_unit_test(test_parameters),
