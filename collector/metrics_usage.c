@@ -25,6 +25,9 @@ static void fold(struct query_row *into, const struct query_row *r)
     for (int f = 0; f < USAGE_N; f++)
         add(&into->v[f], r->v[f]);
     into->cost += r->cost;
+    add(&into->stated.calls, r->stated.calls);
+    into->stated.theirs += r->stated.theirs;
+    into->stated.ours += r->stated.ours;
     add(&into->calls_failed, r->calls_failed);
     add(&into->calls_estimated, r->calls_estimated);
     add(&into->calls_missing, r->calls_missing);
@@ -111,6 +114,35 @@ static void put_usage_rows(const struct query_result *r, struct buf *b)
     }
 }
 
+static void put_money(struct buf *b, const char *metric, const struct query_row *r,
+                      const char *basis, price_pico v)
+{
+    put_names(b, metric, r);
+    if (basis)
+        metrics_label(b, "basis", slice_str(basis), false);
+    buf_addf(b, "} %.9g\n", price_dollars(v));
+}
+
+/* Where providers say what a call cost: their word, and ours beside it. */
+static void put_stated(const struct query_result *r, struct buf *b)
+{
+    static const char all[] = "breakeven_cost_stated_usd_total",
+                      both[] = "breakeven_cost_compared_usd_total";
+    metrics_head(b, all, "counter", "Cost as providers state it with their calls.");
+    for (size_t i = 0; i < r->rows; i++)
+        if (r->row[i].v[USAGE_cost_calls])
+            put_money(b, all, &r->row[i], NULL, (price_pico)r->row[i].v[USAGE_cost_pico]);
+    metrics_head(b, both, "counter",
+                 "Cost of calls that state one and have a whole price: theirs and ours.");
+    for (size_t i = 0; i < r->rows; i++) {
+        const struct price_stated *s = &r->row[i].stated;
+        if (!s->calls)
+            continue;
+        put_money(b, both, &r->row[i], "stated", s->theirs);
+        put_money(b, both, &r->row[i], "computed", s->ours);
+    }
+}
+
 /* Of each app: how its calls ended and how well they were counted. */
 static void put_outcomes(const struct query_result *r, struct buf *b)
 {
@@ -194,6 +226,7 @@ enum status metrics_usage(const struct collector *c, int64_t now_s, struct arena
     if (st != ST_OK)
         return st;
     put_usage_rows(&sets, out);
+    put_stated(&sets, out);
     put_outcomes(&ends, out);
     metrics_gauge(out, "breakeven_metrics_folded_label_sets",
                   "Label sets of usage that are folded into other.",
