@@ -25,7 +25,7 @@ static enum status fake_scan(struct store *s, const struct store_query *q,
                                           [STORE_QUALITY] = SLICE("exact") };
         struct store_row row = { .series = i + 1, .dim = dim, .calls = calls };
         row.v[USAGE_output] = 2 * calls;
-        row.v[USAGE_cost_pico] = i ? calls * 1000000000000 : 0;
+        row.v[USAGE_cost_pico] = i ? calls * 100000000000 : 0;
         row.v[USAGE_cost_calls] = i ? calls : 0;
         st = fn(arg, &row);
     }
@@ -101,7 +101,7 @@ static void check_with(int64_t most)
     assert_int_equal(sum_of(text, "breakeven_tokens_total{", &sets), 222222222);
     assert_int_equal(sum_of(text, "breakeven_calls_unpriced_total{", &sets), 111111111);
     /* who states no cost has no such sample; nothing here has a price beside it */
-    assert_int_equal(sum_of(text, "breakeven_cost_stated_usd_total{", &sets), 111111110);
+    assert_int_equal(sum_of(text, "breakeven_cost_stated_usd_total{", &sets), 11111111);
     assert_int_equal(sets, (most < MODELS ? most : MODELS) - 1);
     assert_int_equal(sum_of(text, "breakeven_cost_compared_usd_total{", &sets), 0);
     assert_int_equal(sets, 0);
