@@ -174,3 +174,28 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         u->check = CHECK_MISMATCH;
     return true;
 }
+
+static size_t keep(char *to, size_t cap, struct slice s)
+{
+    size_t n = s.n <= cap ? s.n : 0;
+    if (n)
+        memcpy(to, s.p, n);
+    return n;
+}
+
+void record_stream(struct extract *x, const struct raw *outer, const struct raw *r,
+                   struct usage *u)
+{
+    struct stream_begun *b = &x->begun;
+    if (outer && slice_eq(raw_str(outer, S_TYPE), SLICE("message_start"))) {
+        b->id_n = keep(b->id, sizeof b->id, u->response_id);
+        b->model_n = keep(b->model, sizeof b->model, u->model);
+    } else if (b->id_n && !u->response_id.n &&
+               slice_eq(raw_str(r, S_TYPE), SLICE("message_delta"))) {
+        u->response_id = slice_of(b->id, b->id_n);
+        u->model = slice_of(b->model, b->model_n);
+        u->surface = SLICE("anthropic.messages");
+        if (!u->provider.n)
+            u->provider = SLICE("anthropic");
+    }
+}
