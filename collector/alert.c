@@ -16,6 +16,7 @@ static enum alert_change fire(struct alert *a, int64_t now_ms)
 {
     enter(a, ALERT_FIRING, now_ms);
     a->fired_ms = now_ms;
+    a->acked = 0;
     return ALERT_FIRED;
 }
 

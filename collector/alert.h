@@ -33,6 +33,7 @@ struct alert {
     int64_t fired_ms; /* of the last firing; 0: never */
     int64_t clear_ms; /* while firing: since when the condition is false; 0: it holds */
     uint64_t told;    /* bit per channel that takes it for firing */
+    uint64_t acked;   /* bit per channel that heard of this firing's acknowledgement */
     uint64_t mark;    /* a counter as a rule last saw it grow, and when */
     int64_t mark_ms;  /* 0: never seen */
 };

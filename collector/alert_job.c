@@ -148,25 +148,36 @@ static enum status send_list(struct turn *t, unsigned c, struct notify_message *
     return st;
 }
 
-/* What channel c has yet to hear about this change; with `again` also what it knows. */
+/* What channel c has yet to hear about this change. */
 static size_t collect(const struct turn *t, unsigned c, enum alert_change change,
-                      bool again, struct alert_entry **list)
+                      struct alert_entry **list)
 {
     size_t n = 0;
     for (size_t i = 0; i < t->set.n; i++) {
         struct alert_entry *e = t->set.at[i];
-        bool repeat = again && e->a.phase == ALERT_FIRING && e->a.told >> c & 1;
-        if (repeat || (alert_owed(&e->a, c) == change && !held(t, e)))
+        if (alert_owed(&e->a, c) == change && !held(t, e))
             list[n++] = e;
     }
     return n;
 }
 
-/* The first of the list changed so recently that others may yet follow it: a network that
- * fails silences its agents within a minute, not within one look. Alertmanager groups by
- * itself. */
-static bool gathering(const struct turn *t, enum notify_kind kind,
-                      enum alert_change change, struct alert_entry *const *list, size_t n)
+/* What channel c knows to be firing. */
+static size_t collect_known(const struct turn *t, unsigned c, struct alert_entry **list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->set.n; i++)
+        if (t->set.at[i]->a.phase == ALERT_FIRING && t->set.at[i]->a.told >> c & 1)
+            list[n++] = t->set.at[i];
+    return n;
+}
+
+/*
+ * The first of the list changed so recently that others may yet follow it: a network that
+ * fails silences its agents within a minute, not within one look. Alertmanager too gets
+ * them at once: it groups, but says what it has whenever its interval ends.
+ */
+static bool gathering(const struct turn *t, enum alert_change change,
+                      struct alert_entry *const *list, size_t n)
 {
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < n; i++) {
@@ -174,14 +185,69 @@ static bool gathering(const struct turn *t, enum notify_kind kind,
         int64_t at = change == ALERT_FIRED ? a->fired_ms : a->since_ms;
         first = at < first ? at : first;
     }
-    return n && t->row->grouped && kind != NOTIFY_ALERTMANAGER &&
+    return n && t->row->grouped &&
            t->run->now_ms - first < t->run->job->source.config->group_wait_ms;
+}
+
+/* Firing alerts that channel c was told of and that somebody has acknowledged since; of
+ * an incident that is a whole rule's, all of them or none. */
+static size_t collect_acked(const struct turn *t, unsigned c, struct alert_entry **list)
+{
+    size_t n = 0;
+    bool news = false;
+    for (size_t i = 0; i < t->set.n; i++) {
+        struct alert_entry *e = t->set.at[i];
+        if (e->a.phase != ALERT_FIRING || !(e->a.told >> c & 1))
+            continue;
+        bool heard = e->a.acked >> c & 1;
+        bool acked = silence_acked(t->run->job->silences, t->row->name, severity_of(t), e,
+                                   t->run->now_ms);
+        if (t->row->grouped && !acked && !heard)
+            return 0;
+        news = news || (acked && !heard);
+        if (acked && !heard)
+            list[n++] = e;
+    }
+    return news ? n : 0;
+}
+
+/* PagerDuty pages on until an incident is acknowledged there. */
+static enum status acknowledge(struct turn *t, unsigned c, struct notify_message *m,
+                               struct alert_entry **list)
+{
+    size_t n = collect_acked(t, c, list);
+    enum status st = ST_OK;
+    for (size_t from = 0, taken; from < n && st == ST_OK; from += taken) {
+        taken = t->row->grouped ? n : 1;
+        m->at = (const struct alert_entry *const *)(list + from);
+        m->n = 1; /* an acknowledgement names the incident alone */
+        m->more = taken - 1;
+        st = send_one(t, c, m);
+        for (size_t i = from; st == ST_OK && i < from + taken; i++)
+            list[i]->a.acked |= (uint64_t)1 << c;
+        enum status saved = save(t);
+        st = saved == ST_OK ? st : saved;
+    }
+    return st;
 }
 
 static int64_t lasts_ms(const struct run *run)
 {
     int64_t looks = 4 * run->job->source.config->evaluate_ms;
     return looks > RESEND_LASTS_MS ? looks : RESEND_LASTS_MS;
+}
+
+static struct notify_message message(const struct turn *t, bool firing_now)
+{
+    const struct run *run = t->run;
+    return (struct notify_message){ .rule = t->row->name,
+                                    .severity = severity_of(t),
+                                    .firing = firing_now,
+                                    .grouped = t->row->grouped,
+                                    .now_ms = run->now_ms,
+                                    .ends_ms = run->now_ms + lasts_ms(run),
+                                    .external_url = run->job->external_url,
+                                    .page = t->row->page };
 }
 
 static enum status deliver(struct turn *t, unsigned c)
@@ -197,24 +263,23 @@ static enum status deliver(struct turn *t, unsigned c)
         return ST_OK;
     bool again = ch[c].kind == NOTIFY_ALERTMANAGER &&
                  run->now_ms - run->job->memory->resent_ms[c] >= RESEND_MS;
-    for (size_t i = 0; i < 2; i++) {
-        struct notify_message m = { .rule = t->row->name,
-                                    .severity = severity_of(t),
-                                    .firing = changes[i] == ALERT_FIRED,
-                                    .grouped = t->row->grouped,
-                                    .now_ms = run->now_ms,
-                                    .ends_ms = run->now_ms + lasts_ms(run),
-                                    .external_url = run->job->external_url,
-                                    .page = t->row->page };
-        size_t n = collect(t, c, changes[i], m.firing && again, list);
-        if (gathering(t, (enum notify_kind)ch[c].kind, changes[i], list, n))
-            continue;
+    enum status st = ST_OK;
+    for (size_t i = 0; i < 2 && st == ST_OK; i++) {
+        struct notify_message m = message(t, changes[i] == ALERT_FIRED);
+        size_t n = collect(t, c, changes[i], list);
+        if (gathering(t, changes[i], list, n))
+            n = 0;
+        if (m.firing && again)
+            n += collect_known(t, c, list + n);
         m.still = firing(&t->set) - (m.firing ? n : 0);
-        enum status st = send_list(t, c, &m, list, n);
-        if (st != ST_OK)
-            return st == ST_BUSY ? ST_OK : st;
+        st = send_list(t, c, &m, list, n);
     }
-    return ST_OK;
+    if (st == ST_OK && ch[c].kind == NOTIFY_PAGERDUTY) {
+        struct notify_message m = message(t, true);
+        m.acked = true;
+        st = acknowledge(t, c, &m, list);
+    }
+    return st == ST_BUSY ? ST_OK : st;
 }
 
 /* --- a rule ---------------------------------------------------------------------------

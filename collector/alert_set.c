@@ -147,6 +147,17 @@ static void put_i64(struct json_out *o, const char *key, int64_t v)
     json_i64(o, v);
 }
 
+static void put_channels(struct json_out *o, const char *key, uint64_t bits,
+                         const struct alert_names *c)
+{
+    json_key(o, key);
+    json_open(o, '[');
+    for (size_t i = 0; i < c->n; i++)
+        if (bits >> i & 1)
+            json_str(o, slice_str(c->name[i]));
+    json_close(o, ']');
+}
+
 static void put_entry(struct json_out *o, const struct alert_entry *e,
                       const struct alert_names *c)
 {
@@ -166,12 +177,9 @@ static void put_entry(struct json_out *o, const struct alert_entry *e,
     put_i64(o, "clear_ms", a->clear_ms);
     put_i64(o, "mark", (int64_t)a->mark);
     put_i64(o, "mark_ms", a->mark_ms);
-    json_key(o, "told");
-    json_open(o, '[');
-    for (size_t i = 0; i < c->n; i++)
-        if (a->told >> i & 1)
-            json_str(o, slice_str(c->name[i]));
-    json_close(o, ']');
+    put_channels(o, "told", a->told, c);
+    if (a->acked)
+        put_channels(o, "acked", a->acked, c);
     json_key(o, "summary");
     json_str(o, e->summary);
     json_key(o, "values");
@@ -307,14 +315,14 @@ static bool read_pairs(struct reader *r, struct alert_entry *e)
     }
 }
 
-static bool read_told(struct reader *r, struct alert *a)
+static bool read_channels(struct reader *r, uint64_t *bits)
 {
     struct slice text;
     enum json_type t;
     while ((t = json_next(&r->j, &text)) == JSON_STRING) {
         size_t c = channel_of(r, text);
         if (c < r->c->n)
-            a->told |= (uint64_t)1 << c;
+            *bits |= (uint64_t)1 << c;
     }
     return t == JSON_ARRAY_END;
 }
@@ -381,7 +389,7 @@ static bool read_entry(struct reader *r)
                 return false;
             break;
         case JSON_ARRAY:
-            if (!read_told(r, &e->a))
+            if (!read_channels(r, key_is(r, "acked") ? &e->a.acked : &e->a.told))
                 return false;
             break;
         case JSON_OBJECT_END:

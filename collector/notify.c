@@ -48,14 +48,25 @@ static enum status read_secret(const char *file, const char *env, struct buf *ou
     return found.n ? out->st : ST_CONFIG;
 }
 
-static enum status judge(CURLcode rc, long code, struct buf *why)
+/* What libcurl says of TLS names the host, the certificate's fault or the file of
+ * certificates; other texts of it might quote an address that is secret. */
+static void say_fault(CURLcode rc, const char *detail, struct buf *why)
+{
+    bool tls = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CONNECT_ERROR ||
+               rc == CURLE_SSL_CACERT_BADFILE || rc == CURLE_USE_SSL_FAILED;
+    buf_adds(why, tls && *detail ? detail : curl_easy_strerror(rc));
+    if (rc == CURLE_PEER_FAILED_VERIFICATION)
+        buf_adds(why, " (ca_file: says whom to trust)");
+}
+
+static enum status judge(CURLcode rc, long code, const char *detail, struct buf *why)
 {
     if (rc == CURLE_OK && code >= 200 && code < 300)
         return ST_OK;
     if (code >= 300 || rc == CURLE_OK)
         buf_addf(why, "the receiver answered %ld", code);
     else
-        buf_adds(why, curl_easy_strerror(rc));
+        say_fault(rc, detail, why);
     if (rc == CURLE_OK)
         return code == 408 || code == 429 || code >= 500 ? ST_BUSY : ST_BAD;
     bool smtp_refusal = code >= 500 && code < 600;
@@ -90,10 +101,13 @@ static void common_options(CURL *curl, const struct notify_channel *c, const cha
 
 static enum status perform(CURL *curl, struct buf *why)
 {
+    char detail[CURL_ERROR_SIZE] = "";
     long code = 0;
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     CURLcode rc = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
-    return judge(rc, code, why);
+    return judge(rc, code, detail, why);
 }
 
 /* --- HTTP -----------------------------------------------------------------------------

@@ -66,6 +66,7 @@ enum { NOTIFY_ALERTS_MAX = 100, NOTIFY_LINES = 20 };
 struct notify_message {
     const char *rule, *severity;
     bool firing;  /* false: resolved */
+    bool acked;   /* firing, and somebody knows: PagerDuty's `acknowledge` */
     bool grouped; /* all alerts of the rule are one incident */
     const struct alert_entry *const *at;
     size_t n;        /* 1..NOTIFY_ALERTS_MAX */

@@ -296,9 +296,12 @@ static void pagerduty_body(struct slice key, const struct notify_message *m,
     notify_fingerprint(m->rule, m->grouped ? NULL : m->at[0], dedup);
     json_open(&o, '{');
     put(&o, "routing_key", key);
-    put(&o, "event_action", m->firing ? SLICE("trigger") : SLICE("resolve"));
+    put(&o, "event_action",
+        m->acked    ? SLICE("acknowledge")
+        : m->firing ? SLICE("trigger")
+                    : SLICE("resolve"));
     put(&o, "dedup_key", slice_str(dedup));
-    if (m->firing) {
+    if (m->firing && !m->acked) {
         pagerduty_payload(&o, m);
         put(&o, "client", SLICE("Breakeven"));
         if (m->external_url && *m->external_url)

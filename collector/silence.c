@@ -117,6 +117,16 @@ const struct silence *silence_find(const struct silences *s, const char *rule,
     return ack;
 }
 
+bool silence_acked(const struct silences *s, const char *rule, const char *severity,
+                   const struct alert_entry *e, int64_t now_ms)
+{
+    for (size_t i = 0; s && i < s->n; i++)
+        if (s->at[i].ack && holds(&s->at[i], e, now_ms) &&
+            silence_match(s->at[i].match, rule, severity, e))
+            return true;
+    return false;
+}
+
 /* --- text: a JSON object a line -------------------------------------------------------
  */
 

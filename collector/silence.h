@@ -43,6 +43,10 @@ const struct silence *silence_find(const struct silences *s, const char *rule,
                                    const char *severity, const struct alert_entry *e,
                                    int64_t now_ms);
 
+/* Has this firing of e been acknowledged? */
+bool silence_acked(const struct silences *s, const char *rule, const char *severity,
+                   const struct alert_entry *e, int64_t now_ms);
+
 enum status silences_parse(struct slice text,
                            struct silences *out); /* ST_BAD, ST_NOMEM */
 void silences_format(const struct silences *s, struct buf *out);

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import socketserver
+import ssl
 import subprocess
 import threading
 import time
@@ -55,20 +56,50 @@ class Web:
 
 
 class Mail:
-    """An SMTP server that keeps each mail as (from, [to], parsed message, raw bytes)."""
+    """An SMTP server that keeps each mail as (from, [to], parsed message, raw bytes). With `tls`,
+    a server context of ssl: STARTTLS is offered and needed for all else, or with `implicit` TLS is
+    spoken from the first byte. `plain` counts logins and mails that came in clear."""
 
-    def __init__(self):
-        self.got, self.logins = [], []
+    def __init__(self, tls=None, implicit=False, port=0):
+        self.got, self.logins, self.plain, self.failed = [], [], 0, 0
         outer = self
 
         class Handler(socketserver.StreamRequestHandler):
+            def secure(self):
+                try:
+                    self.request = tls.wrap_socket(self.request, server_side=True)
+                except OSError:  # the client did not like the certificate
+                    outer.failed += 1
+                    return False
+                self.rfile, self.wfile = self.request.makefile("rb"), self.request.makefile("wb", 0)
+                self.secured = True
+                return True
+
+            def finish(self):
+                try:
+                    super().finish()
+                except OSError:  # the client left in the middle
+                    pass
+                self.request.close()
+
             def handle(self):
+                self.secured = False
+                if implicit and not self.secure():
+                    return
                 self.say("220 test ESMTP")
                 sender, to = None, []
                 while line := self.rfile.readline().decode("latin-1").rstrip("\r\n"):
                     word = line.split(" ")[0].upper()
+                    outer.plain += not self.secured and word in ("AUTH", "DATA")
                     if word == "EHLO":
-                        self.say("250-test\r\n250-AUTH PLAIN\r\n250 8BITMIME")
+                        more = "250-STARTTLS\r\n" if tls and not self.secured else "250-AUTH PLAIN\r\n"
+                        self.say(f"250-test\r\n{more}250 8BITMIME")
+                    elif word == "STARTTLS" and tls and not self.secured:
+                        self.say("220 go ahead")
+                        if not self.secure():
+                            return
+                    elif tls and not self.secured and word != "QUIT":
+                        self.say("530 5.7.0 Must issue a STARTTLS command first")
                     elif word == "AUTH":
                         if line.count(" ") == 1:
                             self.say("334 ")
@@ -105,13 +136,25 @@ class Mail:
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = daemon_threads = True
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def certificate(folder, name, host):
+    """A new self-signed certificate for a host name or address, as (file, ssl server context)."""
+    pem = os.path.join(folder, name + ".pem")
+    kind = "IP" if host[0].isdigit() else "DNS"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                    "/CN=" + name, "-addext", f"subjectAltName={kind}:{host}", "-keyout", pem + ".key",
+                    "-out", pem], check=True, stderr=subprocess.DEVNULL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, pem + ".key")
+    return pem, context
 
 
 class Alertmanager:

@@ -20,7 +20,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from collector import Collector, batch, header, row  # noqa: E402
-from receivers import Alertmanager, Mail, Web, wait_for  # noqa: E402
+from receivers import Alertmanager, Mail, Web, certificate, wait_for  # noqa: E402
 
 DAY = 86400
 HOSTILE = "sup\"port' <b>&amp; <!channel> {{ .x }} $(id) =1+1,\\n\u4e2d"
@@ -54,7 +54,7 @@ class Channels(unittest.TestCase):
 
     def configure(self, monthly_fixed, silent_after=86400, group_wait=1.5):
         if ALERTMANAGER and not self.am:
-            self.am = Alertmanager(ALERTMANAGER, self.c.dir, round(group_wait + 1))
+            self.am = Alertmanager(ALERTMANAGER, self.c.dir)
         elif not ALERTMANAGER:
             print("prometheus-alertmanager is not here: tested without it")
         d, name = self.c.dir, json.dumps(HOSTILE)
@@ -87,7 +87,7 @@ alerts:
             "hook": [b["status"] for b in self.hook.bodies() if b["groupLabels"]["alertname"] == rule],
             "slack": [b["text"].split(":")[0] for b in self.slack.bodies()
                       if rule in b["blocks"][0]["text"]["text"]],
-            "pager": [{"trigger": "firing", "resolve": "resolved"}[b["event_action"]]
+            "pager": [{"trigger": "firing", "acknowledge": "acknowledged", "resolve": "resolved"}[b["event_action"]]
                       for b in self.pager.bodies() if b["dedup_key"] in self.dedup(rule)],
             "mail": [m["Subject"].split(": ")[0].split()[-1] for _, _, m, _ in self.mail.got
                      if rule in m.get_content()],
@@ -205,6 +205,115 @@ alerts:
         self.assertIn("and 80 more", self.slack.bodies()[0]["blocks"][0]["text"]["text"])
         if self.am:
             self.assertEqual([len(b["alerts"]) for b in self.am.behind.bodies()], [100, 100])
+
+    def test_acknowledged_at_pagerduty(self):
+        """Told once that somebody knows, through kills; of many alerts when all are known."""
+        def told(rule):
+            return self.messages(rule)["pager"]
+
+        self.configure(200, silent_after=1, group_wait=0.2)
+        token = self.c.token("t", agents="*")
+        self.c.start()
+        self.assertEqual(self.c.post(batch(header(), *usage_rows(60)), token)[0], 200)
+        for name in "web-2", "web-3":
+            self.assertEqual(self.c.post(batch(header(agent=name)), token)[0], 200)
+        self.c.command("project", "--quiet")
+        for rule in "breakeven_crossed", "agent_silent":
+            wait_for(f"{rule} firing", lambda: told(rule) == ["firing"])
+        wait_for("all silent", lambda: len(self.c.json("/api/v1/alerts?phase=firing&rule=agent_silent")) == 3)
+        self.c.command("alert", "ack", "rule=breakeven_crossed", "--comment", "on it")
+        self.c.command("alert", "ack", "rule=agent_silent,agent=web-1")
+        wait_for("acknowledged", lambda: told("breakeven_crossed") == ["firing", "acknowledged"])
+        time.sleep(1)
+        self.assertEqual(told("agent_silent"), ["firing"])
+        self.pager.down = True
+        self.c.command("alert", "ack", "rule=agent_silent")
+        wait_for("a refused try", lambda: self.pager.refused)
+        self.c.stop(signal.SIGKILL)
+        self.pager.down = False
+        self.c.start()
+        wait_for("acknowledged", lambda: told("agent_silent") == ["firing", "acknowledged"])
+        self.c.stop(signal.SIGKILL)
+        self.configure(1000000, group_wait=0.2)
+        self.c.start()
+        for rule in "breakeven_crossed", "agent_silent":
+            wait_for(f"{rule} over", lambda: told(rule) == ["firing", "acknowledged", "resolved"])
+        time.sleep(1)
+        for rule in "breakeven_crossed", "agent_silent":
+            self.assertEqual(told(rule), ["firing", "acknowledged", "resolved"])
+        keys = {b["dedup_key"] for b in self.pager.bodies()}
+        self.assertEqual(len(keys), 2)
+        self.assertTrue(all("payload" not in b for b in self.pager.bodies() if b["event_action"] == "acknowledge"))
+
+    def mail_channel(self, url, ca, tls="required"):
+        """A configuration of one mail channel; a login that must never go out in clear."""
+        with open(self.c.yaml, "w") as f:
+            f.write(f"""listen: 127.0.0.1:{self.c.port}
+data_dir: {self.c.data_dir}
+workloads: {{ shop: {{ app: shop, hosted: {{ monthly_fixed: 200, setup: 100 }} }} }}
+alerts:
+  evaluate: 200ms
+  breakeven_forecast: {{ enabled: no }}
+  volume_anomaly: {{ enabled: no }}
+  agent_silent: {{ enabled: no }}
+  channels:
+    - {{ name: mail, type: email, url: "{url}", tls: {tls}, ca_file: "{ca}", username: u,
+        token_env: BREAKEVEN_TEST_PASSWORD, from: b@example.org, to: [ops@example.org] }}
+""")
+
+    def test_mail_over_tls(self):
+        """STARTTLS and TLS from the first byte; what is wrong with it, in words, and nothing in clear."""
+        good, context = certificate(self.c.dir, "good", "127.0.0.1")
+        other, _ = certificate(self.c.dir, "other", "127.0.0.1")
+        named, misnamed = certificate(self.c.dir, "named", "mail.example.org")
+        start, direct = Mail(context), Mail(context, implicit=True)
+        elsewhere, elsewhere_direct, none = Mail(misnamed), Mail(misnamed, implicit=True), Mail()
+        for server in start, direct, elsewhere, elsewhere_direct, none:
+            self.addCleanup(server.close)
+
+        def told(server, scheme, ca, tls="required"):
+            self.mail_channel(f"{scheme}://127.0.0.1:{server.port}", ca, tls)
+            r = self.c.command("alert", "test", "mail", check=False)
+            self.assertNotIn("s3cret", r.stdout + r.stderr)
+            return r.returncode, r.stderr
+
+        for server, scheme in (start, "smtp"), (direct, "smtps"):
+            self.assertEqual(told(server, scheme, good), (0, ""))
+            self.assertEqual((len(server.got), len(server.logins), server.plain), (2, 2, 0))
+        for server, scheme, ca, word in (
+                (start, "smtp", other, "certificate"), (direct, "smtps", other, "certificate"),
+                (elsewhere, "smtp", named, "127.0.0.1"), (elsewhere_direct, "smtps", named, "127.0.0.1"),
+                (none, "smtp", good, "STARTTLS"), (start, "smtp", self.c.dir + "/absent", "absent")):
+            code, why = told(server, scheme, ca)
+            self.assertEqual(code, 1, (scheme, ca))
+            self.assertIn(word, why)
+        self.assertEqual((none.got, none.logins, elsewhere.got, elsewhere.logins), ([], [], [], []))
+        self.assertEqual(told(start, "smtp", other, "try")[0], 1)  # a wrong certificate is no excuse
+        self.assertEqual(told(none, "smtp", other, "try")[0], 0)
+        self.assertEqual((len(start.got), start.plain), (2, 0))
+
+    def test_a_wrong_certificate_loses_nothing(self):
+        """The mail waits through a restart until the server shows one that is trusted."""
+        good, right = certificate(self.c.dir, "good", "127.0.0.1")
+        _, wrong = certificate(self.c.dir, "other", "127.0.0.1")
+        server = Mail(wrong)
+        self.mail_channel(f"smtp://127.0.0.1:{server.port}", good)
+        token = self.c.token("t", agents="web-*")
+        self.c.start()
+        self.assertEqual(self.c.post(batch(header(), *usage_rows(60)), token)[0], 200)
+        self.c.command("project", "--quiet")
+        wait_for("a refused handshake", lambda: server.failed and "certificate" in self.c.log())
+        self.assertIn("will try again", self.c.log())
+        self.c.stop(signal.SIGKILL)
+        server.close()
+        server = Mail(right, port=server.port)
+        self.addCleanup(server.close)
+        self.c.start()
+        wait_for("the mail", lambda: server.got)
+        time.sleep(1)
+        self.assertEqual([(m["Subject"].split(": ")[0], to) for _, to, m, _ in server.got],
+                         [("[breakeven] firing", ["ops@example.org"])])
+        self.assertEqual(server.plain, 0)
 
     def test_commands(self):
         """test, list, silence, ack, unsilence; a receiver that is down and comes back."""

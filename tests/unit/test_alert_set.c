@@ -46,6 +46,7 @@ static void test_round_trip(void **state)
                                .fired_ms = 16,
                                .clear_ms = (int64_t)i,
                                .told = i % 4,
+                               .acked = i % 3,
                                .mark = 1u << i,
                                .mark_ms = 5 };
         alert_entry_say(&s, e, "%s: %d", hostile[i], 7);
@@ -56,6 +57,8 @@ static void test_round_trip(void **state)
     round_trip(&s, &again);
     assert_int_equal(again.retry[1].attempts, 3);
     assert_int_equal(again.at[3]->a.told, 3);
+    assert_int_equal(again.at[3]->a.acked, 0);
+    assert_int_equal(again.at[2]->a.acked, 2);
     assert_true(alert_entry_number(again.at[0], "number", 0) == -1.5e300);
     /* the other way round, and one channel fewer: bits follow their names */
     struct buf text = { 0 };

@@ -112,6 +112,25 @@ static void test_bodies(void **state)
     }
 }
 
+/* Who acknowledges names the incident and says no more. */
+static void test_acknowledged(void **state)
+{
+    (void)state;
+    struct alert_entry e = entry("support", true);
+    const struct alert_entry *at = &e;
+    struct notify_message m = message(&at, 1, true);
+    char key[17];
+    struct buf b = { 0 };
+    m.acked = true;
+    notify_fingerprint(m.rule, at, key);
+    notify_body(NOTIFY_PAGERDUTY, "ops", SLICE("s3cret"), &m, &b);
+    check_text(&b, "/event_action", "acknowledge");
+    check_text(&b, "/dedup_key", key);
+    check_text(&b, "/routing_key", "s3cret");
+    assert_true(slice_find(buf_slice(&b), SLICE("payload")) == SIZE_MAX);
+    buf_release(&b);
+}
+
 /* Two hundred alerts: one body of bounded size that says how many there are. */
 static void test_many(void **state)
 {
@@ -356,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_acknowledged),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_mail),
