@@ -170,7 +170,8 @@ static size_t event_length(struct slice in)
 static void walk_event(struct exchange *e, struct slice event)
 {
     struct repeat_notes notes = { .odd = judge_is_batch(e->hit.surface) ||
-                                         surface_is(e, "bedrock.agent") };
+                                         surface_is(e, "bedrock.agent") ||
+                                         surface_is(e, "gemini.predict") };
     e->answer.notes = &notes;
     sse_feed(&e->sse, event, &sse_events, e);
     e->answer.notes = NULL;

@@ -17,11 +17,12 @@ void repeat_note(struct repeat_notes *n, enum repeat_kind kind, struct slice at,
 }
 
 /* The inside of a string, up to its quote: SIZE_MAX if that is not here, or if a line
- * ends in it. */
+ * ends in it, if need be behind a backslash. */
 static size_t string_end(struct slice in)
 {
     const char *p = in.p, *end = in.p + in.n;
-    while ((p = json_string_stop(p, end)) < end && *p == '\\' && end - p > 2)
+    while ((p = json_string_stop(p, end)) < end && *p == '\\' && end - p > 2 &&
+           (unsigned char)p[1] >= ' ')
         p += 2;
     return p < end && *p == '"' ? (size_t)(p - in.p) : SIZE_MAX;
 }

@@ -159,7 +159,7 @@ static void on_open(struct walk *w, bool object)
     raw_enter(w->raw, k, object ? JSON_OBJECT : JSON_ARRAY);
     if (w->notes) {
         w->notes->documents += document;
-        w->notes->odd |= inlined || k->sub == C_PASS;
+        w->notes->odd |= inlined || k->sub == C_PASS || (top && !object);
     }
     if (k->sub == C_SKIP || w->depth == WALK_DEPTH) {
         odd(w);

@@ -45,6 +45,7 @@ static const char *const odd[] = {
     "data: {\"model\":\"gpt-4o\",\ndata: \"choices\":[{\"delta\":{\"content\":\"$t\"}}]}"
     "\n\n",
     "data: {\"cost\":0.5,\"usage\":{\"prompt_tokens\":1,\"cost\":0.$n}}\n\n",
+    "data: [[{\"text\":\"$t\"}],{\"text\":\"$t\"}]\n\n",
     "data: [DONE]\n\n",
     "data: {\"broken\":\n\n",
     ": a comment\n\n",
@@ -80,13 +81,18 @@ static void write_event(struct rng *r, const char *shape, struct buf *to)
     }
 }
 
-static struct exchange *open_stream(struct extract *x)
+static struct exchange *open_stream_of(struct extract *x, const char *target)
 {
     struct extract_header type = { SLICE("content-type"), SLICE("text/event-stream") };
     extract_begin(x, SLICE("https"), SLICE("api.openai.com"), 0, SLICE("POST"),
-                  SLICE("/v1/chat/completions"));
+                  slice_str(target));
     extract_response_head(x, 200, &type, 1);
     return x->exchange;
+}
+
+static struct exchange *open_stream(struct extract *x)
+{
+    return open_stream_of(x, "/v1/chat/completions");
 }
 
 static void same(const struct exchange *a, const struct exchange *b, const char *what)
@@ -163,6 +169,20 @@ static void odd_events_are_not_kept(void **state)
     extract_free(x);
 }
 
+/* Where a document forgets a count of the one before, a zero is one. */
+static void counts_of_one_document(void **state)
+{
+    (void)state;
+    static const char target[] = "/v1/publishers/google/models/text-bison:predict";
+    struct extract *x = extract_new();
+    struct exchange *e = open_stream_of(x, target);
+    extract_response_body(x, SLICE("data: {\"input_token_count\":7}\n\n"));
+    extract_response_body(x, SLICE("data: {\"input_token_count\":0}\n\n"));
+    assert_true(raw_has(&e->reply, N_X_IN));
+    assert_int_equal(e->reply.num[N_X_IN], 0);
+    extract_free(x);
+}
+
 /* What may stand in the place of a text or a number, and what may not. */
 static void what_repeats(void **state)
 {
@@ -196,6 +216,10 @@ static void what_repeats(void **state)
         { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\nb\"}}]}\n\n",
           false },
         { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\tb\"}}]}\n\n",
+          false },
+        { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\\\nb\"}}]}\n\n",
+          false },
+        { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\\\rb\"}}]}\n\n",
           false },
         { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":null}}]}\n\n", false },
         { "", false },
@@ -244,6 +268,7 @@ int main(void)
         cmocka_unit_test(random_streams),
         cmocka_unit_test(what_repeats),
         cmocka_unit_test(odd_events_are_not_kept),
+        cmocka_unit_test(counts_of_one_document),
         cmocka_unit_test(nothing_said_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
