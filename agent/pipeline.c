@@ -1,14 +1,7 @@
 /* Wiring: see pipeline.h. A shell file. */
-#include "agent/pipeline.h"
+#include "agent/pipeline_private.h"
 
-#include "agent/dedup.h"
-#include "agent/delta.h"
 #include "agent/lighten.h"
-#include "agent/privilege.h"
-#include "agent/shipper.h"
-#include "agent/source_live.h"
-#include "agent/source_stdin.h"
-#include "agent/source_tail.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -16,55 +9,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    SOURCES_MAX = 3,
-    PENDING_MAX = 20000,     /* calls, then commit */
-    ENTRIES_MAX = 4096,      /* totals in memory, then commit */
-    QUIET_COMMIT_MS = 10000, /* positions of bytes without a call */
-    RETRY_MS = 2000,         /* after a commit that failed */
-    STOP_SHIP_MS = 2000,     /* the last attempt */
-    PRUNE_MS = 3600000,
-    QUIET_MS = 1000,          /* without work: give memory back */
-    LIGHTEN_MS = 1000,        /* at most once in this time */
-    UNLOAD_PER_MS = 5,        /* recent calls a quiet ms: 1 us each to read back, 1/200 */
-    AHEAD_MS = 5 * 60 * 1000, /* a call's clock may be ahead of ours by this */
-};
-
-struct counts {
-    uint64_t calls, repeats, not_billed, no_time, ahead, no_memory, spool_full;
-};
-
-struct pipeline {
-    const struct config *c;
-    const struct log *log;
-    struct spool *spool;
-    struct extract *extract;
-    struct dedup *dedup;
-    struct delta *delta;
-    struct source_env env;
-    struct source *source[SOURCES_MAX];
-    bool source_over[SOURCES_MAX], source_more[SOURCES_MAX];
-    size_t sources;
-    struct shipper *shipper;
-    struct counts count;
-    struct source_time now, start;
-    uint64_t pending;                           /* judged records since the last commit */
-    int64_t pending_since_ms, unsaved_since_ms; /* INT64_MAX: none */
-    int64_t retry_ms;                           /* no reading before; 0: fine */
-    int64_t prune_ms, lighten_ms, quiet_ms;     /* next; mono */
-    int64_t worked_ms;                          /* last */
-    bool unloaded;     /* dedup: its entries stand in the spool */
-    enum status stuck; /* why reading stopped */
-    bool once, stop;
-};
-
-static struct source_time read_clocks(void)
+struct source_time pipeline_clocks(void)
 {
     struct timespec mono, wall;
     clock_gettime(CLOCK_MONOTONIC, &mono);
@@ -94,7 +43,7 @@ static void give_time(struct pipeline *p, struct usage *u)
     u->ts_ns = p->now.unix_ms * 1000000;
 }
 
-static void load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob)
+void pipeline_load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob)
 {
     struct pipeline *p = arg;
     struct dedup_entry e;
@@ -110,12 +59,12 @@ static void load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob
 static void reload_dedup(struct pipeline *p)
 {
     p->unloaded = false;
-    if (spool_load_dedup(p->spool, load_dedup, p) != ST_OK)
+    if (spool_load_dedup(p->spool, pipeline_load_dedup, p) != ST_OK)
         log_error(p->log, "the calls of before cannot be read from the spool: repeats of "
                           "them may count twice");
 }
 
-static void on_call(void *arg, const struct usage *seen)
+void pipeline_call(void *arg, const struct usage *seen)
 {
     struct pipeline *p = arg;
     struct usage u = *seen;
@@ -172,7 +121,7 @@ static enum status put_all(struct pipeline *p)
     return spool_commit(p->spool);
 }
 
-static void worked(struct pipeline *p)
+void pipeline_worked(struct pipeline *p)
 {
     p->worked_ms = p->now.mono_ms;
     p->quiet_ms = p->now.mono_ms + QUIET_MS;
@@ -193,7 +142,7 @@ static enum status commit(struct pipeline *p)
         log_info(p->log, "the spool takes totals again");
     p->stuck = st;
     p->retry_ms = st == ST_OK ? 0 : p->now.mono_ms + RETRY_MS;
-    worked(p);
+    pipeline_worked(p);
     if (st != ST_OK)
         return st;
     delta_clear(p->delta);
@@ -277,14 +226,14 @@ static void wait_for_work(struct pipeline *p, int signal_fd, int64_t until_ms)
             poll_on[n++] =
                 (struct pollfd){ .fd = source_fd(p->source[i]), .events = POLLIN };
     }
-    int64_t left = until_ms - read_clocks().mono_ms;
+    int64_t left = until_ms - pipeline_clocks().mono_ms;
     int timeout = left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
     int ready = poll(poll_on, n, timeout);
     if (ready < 0 && errno != EINTR)
         log_error(p->log, "poll: %s", strerror(errno));
-    p->now = read_clocks();
+    p->now = pipeline_clocks();
     if (ready > 0)
-        worked(p);
+        pipeline_worked(p);
 }
 
 static void take_signals(struct pipeline *p, int signal_fd)
@@ -326,7 +275,7 @@ static void give_back(struct pipeline *p)
     for (size_t i = 0; i < p->sources; i++)
         busy |= p->source_more[i];
     if (busy)
-        worked(p);
+        pipeline_worked(p);
     bool quiet = p->now.mono_ms >= p->quiet_ms;
     if (!quiet && p->now.mono_ms < p->lighten_ms)
         return;
@@ -390,7 +339,7 @@ static void say_end(const struct pipeline *p)
 enum status pipeline_run(struct pipeline *p, int signal_fd)
 {
     bool over = false;
-    p->now = read_clocks();
+    p->now = pipeline_clocks();
     commit(p); /* what is new from now on is known even if this run dies early */
     while (!p->stop && !over) {
         step(p);
@@ -468,149 +417,4 @@ void pipeline_health(void *arg, struct buf *json)
             p->source[i]->ops->more_drops(p->source[i], &o);
     json_close(&o, '}');
     json_close(&o, '}');
-}
-
-/* --- life --- */
-
-static enum status open_spool(struct pipeline *p, bool replace)
-{
-    char path[PATH_MAX];
-    struct spool_limits limits = spool_limits_default();
-    const char *dir = p->c->state_dir;
-    int n = snprintf(path, sizeof path, "%s/spool.db", dir);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return ST_CONFIG;
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-        log_error(p->log, "state_dir %s: %s", dir, strerror(errno));
-        return errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO;
-    }
-    limits.max_bytes = p->c->limits.spool_bytes;
-    limits.dedup_max = (uint32_t)p->c->limits.remembered;
-    enum status st =
-        spool_open(path, &limits, p->now.unix_ms, replace, p->log, &p->spool);
-    return st == ST_OK ? spool_load_dedup(p->spool, load_dedup, p) : st;
-}
-
-/* First of all, as it needs a privilege; which is given up before anything else. */
-static enum status open_capture(struct pipeline *p)
-{
-    struct buf why = { 0 };
-    if (!p->c->capture.line)
-        return ST_OK;
-    if (p->once) {
-        log_warn(p->log, "--once reads what stands there: no capture");
-        return ST_OK;
-    }
-    enum status st = source_live_open(p->c, &p->env, &p->source[p->sources]);
-    if (st != ST_OK)
-        return st;
-    p->sources++;
-    st = privilege_drop(p->c->capture.user, &why);
-    if (st != ST_OK)
-        log_error(p->log, "%s", buf_cstr(&why));
-    else if (privilege_net_raw())
-        log_warn(p->log, "capture.user is root: every privilege is kept");
-    buf_release(&why);
-    return st;
-}
-
-static enum status open_sources(struct pipeline *p)
-{
-    const struct config_logs *input = NULL;
-    size_t patterns = 0;
-    for (size_t i = 0; i < p->c->logs.n; i++) {
-        const struct config_logs *l = config_logs(p->c, i);
-        for (size_t k = 0; k < l->path.n; k++) {
-            bool dash = strcmp(l->path.at[k], "-") == 0;
-            patterns += !dash;
-            if (dash)
-                input = l;
-        }
-    }
-    enum status st = ST_OK;
-    if (patterns > 0)
-        st = source_tail_open(p->c, &p->env, p->spool, &p->source[p->sources]);
-    p->sources += patterns > 0 && st == ST_OK;
-    if (st == ST_OK && input) {
-        st = source_stdin_open(STDIN_FILENO, input, &p->env, &p->source[p->sources]);
-        p->sources += st == ST_OK;
-    }
-    return st;
-}
-
-static enum status open_shipper(struct pipeline *p, const char *token)
-{
-    const struct config_collector *c = &p->c->collector;
-    if (!*c->url) {
-        log_info(p->log, "no collector: totals stay in %s/spool.db", p->c->state_dir);
-        return ST_OK;
-    }
-    struct shipper_config ship = {
-        .agent = p->c->agent,
-        .limits = ship_limits_default(),
-        .http = { .url = c->url,
-                  .token = token,
-                  .ca_file = *c->ca_file ? c->ca_file : NULL,
-                  .compression = config_compressions[c->compression],
-                  .helper = *c->helper ? c->helper : NULL },
-    };
-    ship.limits.interval_ms = c->interval_ms;
-    return shipper_new(&ship, p->spool, pipeline_health, p, p->now.mono_ms, p->log,
-                       &p->shipper);
-}
-
-enum status pipeline_new(const struct config *c, const char *token, bool once,
-                         bool replace_spool, const struct log *log, struct pipeline **out)
-{
-    uint64_t seed = 0;
-    struct pipeline *p = calloc(1, sizeof *p);
-    if (!p)
-        return ST_NOMEM;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
-        seed = (uint64_t)getpid();
-    p->c = c;
-    p->log = log;
-    p->once = once;
-    p->now = p->start = read_clocks();
-    p->pending_since_ms = p->unsaved_since_ms = INT64_MAX;
-    p->prune_ms = p->now.mono_ms + PRUNE_MS;
-    worked(p);
-    p->lighten_ms = p->now.mono_ms + LIGHTEN_MS;
-    p->extract = extract_new();
-    p->dedup = dedup_new((size_t)c->limits.remembered);
-    p->delta = delta_new((size_t)c->limits.series, seed);
-    p->env = (struct source_env){ .extract = p->extract,
-                                  .emit = on_call,
-                                  .emit_arg = p,
-                                  .log = p->log,
-                                  .once = p->once };
-    enum status st = p->extract && p->dedup && p->delta ? ST_OK : ST_NOMEM;
-    if (st == ST_OK)
-        st = open_capture(p);
-    if (st == ST_OK)
-        st = open_spool(p, replace_spool);
-    if (st == ST_OK)
-        st = open_sources(p);
-    if (st == ST_OK)
-        st = open_shipper(p, token);
-    if (st != ST_OK) {
-        pipeline_free(p);
-        return st;
-    }
-    *out = p;
-    return ST_OK;
-}
-
-void pipeline_free(struct pipeline *p)
-{
-    if (!p)
-        return;
-    shipper_free(p->shipper);
-    for (size_t i = 0; i < p->sources; i++)
-        source_close(p->source[i]);
-    spool_close(p->spool);
-    delta_free(p->delta);
-    dedup_free(p->dedup);
-    extract_free(p->extract);
-    free(p);
 }
