@@ -28,6 +28,7 @@ struct conn {
     struct dark dark, told;  /* told: as said above last */
     bool was_told;
     struct tls *tls; /* NULL in clear */
+    unsigned looks_tls;
     void *upper;
     struct lazy outer, inner; /* of reassembly's bytes; of the plaintext of tls */
 };
@@ -66,6 +67,8 @@ static struct conn *of_sealed(struct conn_link *l)
 
 /* A connection that waits costs this beside its bytes: so their number is bounded too. */
 enum { SEALED_COST = 4096 };
+
+enum { TLS_DATA = 23, TLS_RECORD_HEAD = 5, LOOKS_MOST = 2 };
 
 /* What tls holds may have changed. */
 static void settle(struct conn *c)
@@ -153,9 +156,29 @@ static void lazy_close(struct lazy *l, enum stream_dir d, int64_t ts_ns, bool re
 /* --- the two sinks of a connection ----------------------------------------------------
  */
 
+/*
+ * Joined inside of a record, TLS looks like nothing. It tells itself by segments that
+ * begin with the head of a record; one may be chance.
+ */
+static void turn_out_tls(struct conn *c, struct slice bytes)
+{
+    const unsigned char *p = (const unsigned char *)bytes.p;
+    struct lazy *l = &c->outer;
+    if (c->tls || !l->started || !(l->gap[STREAM_UP] || l->gap[STREAM_DOWN]) ||
+        bytes.n < TLS_RECORD_HEAD || p[0] != TLS_DATA || p[2] != 3 || !tls_sniff(bytes) ||
+        ++c->looks_tls < LOOKS_MOST)
+        return;
+    if (c->upper)
+        c->env->upper.end(c->env->upper.arg, c->upper, &c->flow, NULL);
+    c->upper = NULL;
+    c->env->stats.clear--;
+    l->started = false;
+}
+
 static void outer_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
 {
     struct conn *c = arg;
+    turn_out_tls(c, bytes);
     lazy_data(c, &c->outer, d, ts_ns, bytes);
     if (!c->tls)
         return;

@@ -29,7 +29,7 @@ struct conn_upper {
     /*
      * The last call for a connection that open returned a state for, and for every one
      * in TLS: there `state` is NULL when no plaintext came (dark). `info` is NULL in
-     * clear.
+     * clear. What was joined and taken for clear may turn out to be TLS: two calls.
      */
     void (*end)(void *arg, void *state, const struct flow_info *flow,
                 const struct tls_info *info);

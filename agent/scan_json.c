@@ -118,6 +118,9 @@ static void origin_fields(struct json_out *o, const struct http_origin *from,
     known_field(o, "ttfb_us", u->ttfb_us);
     known_field(o, "ttft_us", u->ttft_us);
     known_field(o, "total_us", u->total_us);
+    known_field(o, "retries", from->notes->retry);
+    known_field(o, "requests_left", from->notes->left_requests);
+    known_field(o, "tokens_left", from->notes->left_tokens);
 }
 
 void scan_out_call(const struct scan_call *c, struct buf *out)

@@ -21,8 +21,10 @@ ASK = json.dumps({"model": "gpt-4o-mini", "messages":
                   [{"role": "user", "content": "CANARY-PROMPT"}]}).encode()
 REQUEST = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
            b"Authorization: Bearer CANARY-KEY\r\nContent-Type: application/json\r\n"
+           b"x-stainless-retry-count: 2\r\n"
            b"Content-Length: %d\r\n\r\n" % len(ASK)) + ASK
 REPLY = (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+         b"x-ratelimit-remaining-requests: 41\r\n"
          b"Content-Length: %d\r\n\r\n" % len(BODY)) + BODY
 ETHERNET = bytes(12) + b"\x08\0"
 NS = 1790000000 * 10**9
@@ -106,7 +108,8 @@ def one_call(run, name):
 def check_whole(call, name):
     want = {"input": 11, "output": 7, "quality": "exact", "provider": "openai",
             "client": "192.0.2.1:40000", "server": "192.0.2.2:80", "stream": None,
-            "tls": None, "line": None, "model": "gpt-4o-mini"}
+            "tls": None, "line": None, "model": "gpt-4o-mini", "status": 200, "outcome": "ok",
+            "retries": 2, "requests_left": 41, "tokens_left": None}
     for key, value in want.items():
         assert call[key] == value, (name, key, call)
     assert 0 < call["ttfb_us"] <= call["total_us"], (name, call)

@@ -161,6 +161,29 @@ static void test_tls(void **state)
     world_close(&w);
 }
 
+/* Joined inside of a record: dark, once two segments begin with one. */
+static void test_joined(void **state)
+{
+    (void)state;
+    static const char record[] = "\x17\3\3\0\x20"
+                                 "0123456789abcdef0123456789abcdef";
+    for (int joined = 0; joined < 2; joined++) {
+        struct setting s;
+        setting_open(&s);
+        if (joined)
+            s.sink.gap(s.sink.arg, STREAM_UP, 1, 0);
+        s.sink.data(s.sink.arg, STREAM_UP, 1, SLICE("rest"));
+        for (int i = 0; i < 3; i++)
+            s.sink.data(s.sink.arg, i % 2 ? STREAM_DOWN : STREAM_UP, 2, SLICE(record));
+        setting_end(&s);
+        assert_int_equal(s.env.stats.tls, joined);
+        assert_int_equal(s.env.stats.clear, !joined);
+        assert_int_equal(s.env.stats.dark, joined);
+        assert_true(!joined || s.above.dark > 0);
+        setting_release(&s);
+    }
+}
+
 static void on_dark(void *arg, const struct flow_info *flow, const struct tls_info *info,
                     const struct conn_dark *since, int64_t ts_ns)
 {
@@ -268,9 +291,8 @@ static void test_many_sealed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clear),
-        cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_sealed),
+        cmocka_unit_test(test_clear),       cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_joined),      cmocka_unit_test(test_sealed),
         cmocka_unit_test(test_many_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
