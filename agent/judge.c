@@ -233,8 +233,9 @@ bool judge_is_batch(const char *surface)
 bool judge_by_tokens(const char *surface)
 {
     static const char *const otherwise[] = {
-        "openai.images", "openai.speech", "openai.transcription",  "mistral.ocr",
-        "bedrock.rag",   "bedrock.agent", "bedrock.invoke_rerank", "cohere.rerank",
+        "openai.images",         "openai.speech", "openai.transcription",
+        "mistral.ocr",           "bedrock.rag",   "bedrock.agent",
+        "bedrock.invoke_rerank", "cohere.rerank", "cohere.parse",
     };
     for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++)
         if (!strcmp(surface, otherwise[i]))

@@ -9,8 +9,8 @@
 #include "common/buf.h"
 
 enum {
-    LOGTEXT_PAIRS = 64, /* most key=value pairs of a line that are looked at */
-    LOGTEXT_VALUE = 200 /* longest value that is kept */
+    LOGTEXT_PAIRS = 200, /* most key=value pairs of a line that are looked at */
+    LOGTEXT_VALUE = 200  /* longest value that is kept */
 };
 
 /*
