@@ -103,6 +103,11 @@ static void authorize(struct exchange *x, struct MHD_Connection *connection,
     enum auth_answer a = auth_check(x->s->auth, header(connection, "Authorization"),
                                     x->route->scope, now_ms, &x->agents);
     if (a == AUTH_NO_TOKEN && open_to_all(x, f, now_ms)) {
+        /* Where no token is needed, any page that a browser shows could ask for a change.
+         */
+        if (x->route->scope != SCOPE_READ &&
+            !framing_same_origin(header(connection, "Origin"), f->host))
+            return refuse(x, MHD_HTTP_FORBIDDEN, "this is asked by a page of elsewhere");
         buf_addc(&x->agents, '*');
         return;
     }

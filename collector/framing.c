@@ -79,3 +79,11 @@ bool framing_local_host(struct slice host)
             return false;
     return true;
 }
+
+bool framing_same_origin(struct slice origin, struct slice host)
+{
+    size_t at = slice_find(origin, SLICE("://"));
+    if (!origin.n)
+        return true;
+    return at != SIZE_MAX && slice_ieq(slice_from(origin, at + 3), host);
+}

@@ -23,6 +23,12 @@ void framing_field(struct framing *f, struct slice name, struct slice value);
 /* After the last: NULL, or why the request is refused (a constant sentence). */
 const char *framing_verdict(const struct framing *f, struct slice target);
 
+/*
+ * Is a request with this Origin header (RFC 6454; empty: no browser sent it) of a page
+ * that this host served? Browsers send it with everything that changes something.
+ */
+bool framing_same_origin(struct slice origin, struct slice host);
+
 /* Does this Host header name this machine only (localhost, 127.…, [::1])? */
 bool framing_local_host(struct slice host);
 

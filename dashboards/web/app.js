@@ -127,7 +127,7 @@ async function go(anew) {
 function draw(module, data) {
   const path = focusPath();
   const { q } = state.read();
-  put(() => module.render(data, { q, set: state.set }));
+  put(() => module.render(data, { q, set: state.set, again: () => { go(true); drawFiring(); } }));
   giveFocus(path);
 }
 

@@ -1,7 +1,7 @@
-// Alerts: what fires, since when, and whether somebody knows.
-import { ask } from './api.js';
+// Alerts: what fires, since when, and whether somebody knows; telling the collector that you do.
+import { ApiError, ask, tell } from './api.js';
 import { ago, asMinute, capital, words } from './format.js';
-import { badge, card, code, el, empty, kpi, named, scroll, table } from './ui.js';
+import { badge, card, clean, code, el, empty, kpi, named, scroll, select, shorten, table } from './ui.js';
 
 // The rows of /api/v1/alerts; also their older shape {key, result}.
 function row(a) {
@@ -26,7 +26,88 @@ function known(a) {
 
 const since = (t) => (t ? el('span.still', { title: asMinute(t) }, ago((Date.now() - new Date(t)) / 1000)) : '–');
 
-const columns = [
+/* --- silence and acknowledge ---------------------------------------------------------------- */
+
+let admin = null; // a token that may change things: as long as the page is open, nowhere else
+const labels = ['workload', 'threshold', 'agent', 'app', 'provider', 'model'];
+const lasting = [['1h', '1 hour'], ['4h', '4 hours'], ['1d', '1 day'], ['7d', '1 week'], ['30d', '30 days']];
+const utf8 = new TextEncoder();
+
+// A value as a matcher takes it: what has a meaning there, or is too long, becomes *.
+function pattern(value) {
+  let v = String(value).replace(/[\u0000-\u001f\u007f,*"]+|^\s+|\s+$/g, '*');
+  const long = utf8.encode(v).length > 90;
+  while (utf8.encode(v).length > 90) v = [...v].slice(0, -1).join('');
+  return long ? `${v}*` : v;
+}
+
+const matcher = (a) => [`rule=${a.rule}`, ...labels.filter((l) => a[l]).map((l) => `${l}=${pattern(a[l])}`)].join(',');
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+const about = (a) => `${words(a.rule)}${a.subject ? `, ${shorten(a.subject, 40)}` : ''}`;
+
+// A form over the page, and the same as a command for who has no token.
+function order(a, kind, again) {
+  const silence = kind === 'silence';
+  const match = matcher(a);
+  const title = `${silence ? 'Silence' : 'Acknowledge'}: ${about(a)}`;
+  const comment = el('input', { type: 'text', name: 'comment', maxlength: 120, autocomplete: 'off' });
+  const secret = el('input', { type: 'password', name: 'admin', autocomplete: 'off' });
+  const ask4 = el('label', { hidden: true }, 'Token with the scope admin', secret);
+  const why = el('p.sub', { role: 'alert' });
+  const shell = el('code');
+  let lasts = '4h';
+  const say = () => {
+    const text = comment.value ? ` --comment ${quoted(clean(comment.value))}` : '';
+    shell.textContent = `breakeven-collector alert ${silence ? 'silence' : 'ack'} ${quoted(match)}${silence ? ` --for ${lasts}` : ''}${text} --config collector.yaml`;
+  };
+  comment.addEventListener('input', say);
+  const submit = async (e) => {
+    e.preventDefault();
+    why.textContent = '';
+    try {
+      await tell(`alerts/${silence ? 'silence' : 'ack'}`, { match, ...(silence ? { for: lasts } : {}), comment: comment.value }, secret.value.trim() || admin);
+      admin = secret.value.trim() || admin;
+      box.close();
+      again();
+    } catch (x) {
+      if (!(x instanceof ApiError)) throw x;
+      if (x.status === 401 || x.status === 403) { admin = null; ask4.hidden = false; secret.focus(); }
+      why.textContent = x.status === 401 || x.status === 403 ? `${capital(x.message)}. Make one: breakeven-collector token add --config collector.yaml --name oncall --scopes read,admin` : `${capital(x.message)}.`;
+    }
+  };
+  const box = el('dialog', { 'aria-label': title, onclose: () => { delete document.getElementById('main').dataset.held; box.remove(); } },
+    el('form', { onsubmit: submit }, el('h2', null, title),
+      el('p.sub', null, silence ? 'Holds messages back for this time; what is still so is told after it.' : 'Says that somebody knows: no more messages about this firing; its end is told.'),
+      el('p', null, 'Applies to ', el('code', null, match)),
+      silence ? select('For', lasts, lasting, (v) => { lasts = v; say(); }) : null,
+      el('label', null, 'Comment', comment), ask4, why,
+      el('div.acts', null, el('button.main', { type: 'submit' }, silence ? 'Silence' : 'Acknowledge'), el('button', { type: 'button', onclick: () => box.close() }, 'Cancel')),
+      el('p.sub', null, 'Or on the collector\'s host:'), el('pre', { tabindex: 0 }, shell)));
+  say();
+  const main = document.getElementById('main');
+  main.dataset.held = 'order'; // no refresh underneath
+  main.append(box);
+  box.showModal();
+}
+
+async function undo(a, again, button) {
+  try {
+    await tell('alerts/unsilence', { id: a.silence_id }, admin);
+    again();
+  } catch (x) {
+    if (!(x instanceof ApiError)) throw x;
+    button.replaceWith(el('span.dim', { role: 'alert' }, `${capital(x.message)}: `, el('code', null, `breakeven-collector alert unsilence ${a.silence_id}`)));
+  }
+}
+
+function acts(a, again) {
+  if (a.phase === 'resolved') return '–';
+  const b = (text, f) => el('button.quiet', { type: 'button', 'aria-label': `${text}: ${about(a)}`, onclick: (e) => f(e.target) }, text);
+  if (a.silenced || a.acknowledged) return b(a.silenced ? 'End silence' : 'Take back', (button) => undo(a, again, button));
+  return [a.phase === 'firing' ? b('Acknowledge', () => order(a, 'ack', again)) : null, b('Silence', () => order(a, 'silence', again))];
+}
+
+const columns = (again) => [
   { title: 'Rule', cell: (a) => capital(words(a.rule)) },
   { title: 'About', name: true, cell: (a) => (a.workload && a.workload === a.subject ? el('a', { href: `#/breakeven?workload=${encodeURIComponent(a.subject)}` }, named(a.subject)) : named(a.subject, 'everything')) },
   { title: 'State', cell: (a) => badge(a.phase, tint[a.phase]) },
@@ -34,9 +115,10 @@ const columns = [
   { title: 'Since', cell: (a) => since(a.time) },
   { title: 'Numbers', cell: (a) => a.summary || '–' },
   { title: 'Known', cell: known },
+  { title: 'Do', cell: (a) => acts(a, again) },
 ];
 
-export function render({ list, workloads }) {
+export function render({ list, workloads }, { again }) {
   const head = el('div.head', null, el('div', null, el('h1', null, 'Alerts'), el('p.lead', null, 'One message when something begins, one when it is over.')));
   const firing = list.filter((a) => a.phase === 'firing');
   if (!list.length) {
@@ -50,6 +132,5 @@ export function render({ list, workloads }) {
     el('div.kpis', null, kpi('Firing', firing.length, firing.length ? `${firing.filter((a) => a.acknowledged || a.silenced).length} acknowledged or silenced` : 'nothing at the moment'),
       kpi('Pending', list.filter((a) => a.phase === 'pending').length, 'true, but not for long enough yet'),
       kpi('Over', list.filter((a) => a.phase === 'resolved').length, 'fired before, not any more')),
-    card('State of the rules', null, null, scroll('Alerts', table('Alerts', columns, list))),
-    el('p.dim', null, 'To hold messages back, on the collector\'s host: ', el('code', null, 'breakeven-collector alert silence …'), ' and ', el('code', null, 'alert ack …'), '.'));
+    card('State of the rules', null, null, scroll('Alerts', table('Alerts', columns(again), list))));
 }

@@ -204,6 +204,51 @@ function inputs(r) {
     { title: 'Input', cell: (x) => x[0] }, { title: 'Value', num: true, cell: (x) => x[1] }, { title: 'Origin', cell: (x) => badge(x[2], badges[x[2]]) }], rows)));
 }
 
+// What forecasts of earlier days said about the 28 days after them, and what those became.
+function backtest(r) {
+  const list = [...(r.backtest || [])].reverse();
+  if (!list.length) return null;
+  const inside = (w) => w.actual >= w.lo80 && w.actual <= w.hi80;
+  const band = { pointRadius: 0, borderWidth: 0, pointHitRadius: 0, band: true, group: 'point' };
+  const serie = (label, group, key, c, dash, style) => ({ label, group, data: list.map((w) => w[key]), borderColor: c, backgroundColor: c, borderWidth: 2.5, borderDash: dash, pointRadius: 3, pointStyle: style });
+  return figure({
+    title: 'How earlier forecasts did', file: 'backtest', size: 'low',
+    sub: `28 days each, forecast from what was known then: off by ${percent(r.backtest_mape)} on average, ${list.filter(inside).length} of ${list.length} inside the 80 % range.`,
+    summary: `${list.filter(inside).length} of ${list.length} earlier forecasts held what came inside their 80 % range.`,
+    config: () => ({
+      type: 'line',
+      data: { labels: list.map((w) => asDay(w.from)), datasets: [
+        { ...band, data: list.map((w) => w.hi80), fill: false }, { ...band, data: list.map((w) => w.lo80), fill: '-1', backgroundColor: rgba(colour(1), 0.2) },
+        serie('Forecast', 'point', 'point', colour(1), dashes[1], 'rect'), serie('Became', 'actual', 'actual', colour(0), [], 'circle')] },
+      options: options({ y: money, tooltip: { filter: (t) => !t.dataset.band, callbacks: {
+        label: (t) => ` ${t.dataset.label}: ${money(t.raw)}`,
+        footer: (t) => (t.length ? `80 %: ${money(list[t[0].dataIndex].lo80)} to ${money(list[t[0].dataIndex].hi80)}` : '') } } }),
+    }),
+    legend: [{ label: 'Forecast, 80 % range', group: 'point', colour: colour(1), line: true, dash: dashes[1] }, { label: 'Became', group: 'actual', colour: colour(0), line: true }],
+    columns: [{ title: '28 days from', cell: (w) => asDay(w.from), text: (w) => w.from },
+      { title: 'Forecast', num: true, cell: (w) => money(w.point), text: (w) => w.point },
+      { title: '80 % range', num: true, cell: (w) => `${money(w.lo80)} to ${money(w.hi80)}`, text: (w) => `${w.lo80} to ${w.hi80}` },
+      { title: 'Became', num: true, cell: (w) => money(w.actual), text: (w) => w.actual },
+      { title: 'Inside', cell: (w) => (inside(w) ? badge('inside', 'good') : badge(w.actual > w.hi80 ? 'above' : 'below', 'warn')), text: (w) => (inside(w) ? 'inside' : w.actual > w.hi80 ? 'above' : 'below') }],
+    rows: list,
+  });
+}
+
+// What the specialist's own hours say about a replica; null without a latency target.
+function throughput(r) {
+  const t = r.throughput;
+  if (!t) return null;
+  const rate = r.scenario.output_tokens_per_s;
+  const rows = [
+    [`Sustained within ${count(t.latency_target)} s (p95)`, t.sustained > 0 ? count(t.sustained) : t.hours ? 'never' : missing, 'measured'],
+    ['Slowest rate that missed it', t.missed === null ? 'none' : count(t.missed), 'measured'],
+    ...(r.scenario.gpu && rate ? [['Computed with', count(rate.value), rate.origin]] : []),
+  ];
+  return card('Throughput of a replica', t.hours ? `Output tokens a second over the ${count(t.hours)} busiest hours of the parallel test that have enough calls.` : 'No hour of the parallel test has enough calls to tell yet.', null,
+    scroll('Throughput', table('Output tokens a second', [{ title: 'What', cell: (x) => x[0] }, { title: 'Tokens/s', num: true, cell: (x) => x[1] },
+      { title: 'Origin', cell: (x) => badge(x[2], badges[x[2]]) }], rows)));
+}
+
 function alternatives(r) {
   const list = r.alternative || [];
   if (!list.length) {
@@ -322,12 +367,12 @@ export function render(data, { set }) {
     slots.numbers.replaceChildren(numbers(r, was));
     slots.chart.replaceChildren(chart(r, data.past));
     slots.right.replaceChildren(gauge(r), sensitivity(r), alternatives(r));
-    slots.inputs.replaceChildren(inputs(r));
+    slots.inputs.replaceChildren(...[inputs(r), throughput(r), backtest(r)].filter(Boolean));
   };
   fillIn(data.moved || result, data.moved ? result : null);
   const area = (r, was) => { destroyAll(); fillIn(r, was); mountAll(); };
   const grid = el('div.grid', null, slots.chart, sliders(data, set, area, result),
     slots.inputs, slots.right, others(workloads, w));
   return el('div', null, head, slots.top, slots.warnings, slots.numbers, grid,
-    el('p.dim', null, `Made ${asMinute(result.at)} from ${result.days} days of history (${asDay(result.first_day)} to ${asDay(result.last_day)}).${result.backtest_origins ? ` Backtest: forecasts of 28 days were off by ${percent(result.backtest_mape)} on average over ${result.backtest_origins} earlier dates; ${percent(result.backtest_cover80)} of them fell into the 80 % range.` : ''}`));
+    el('p.dim', null, `Made ${asMinute(result.at)} from ${result.days} days of history (${asDay(result.first_day)} to ${asDay(result.last_day)}).`));
 }

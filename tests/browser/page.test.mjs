@@ -85,7 +85,7 @@ async function shoot(page, name) {
 /* --- views ------------------------------------------------------------------------------------ */
 
 const expected = {
-  breakeven: [/hosting gets cheaper in|hosting may get cheaper/, /Today \d+ % of breakeven volume/, /measured/, /declared/, /default/, /What moves it most/, /batch tier/, /All workloads/],
+  breakeven: [/hosting gets cheaper in|hosting may get cheaper/, /Today \d+ % of breakeven volume/, /measured/, /declared/, /default/, /What moves it most/, /batch tier/, /All workloads/, /How earlier forecasts did/],
   usage: [/Cost by day and model/, /gpt-4\.1/, /unpriced/, /Hours of the week/, /Quality of the numbers/, /Gaps/],
   compare: [/Specialist is/i, /Duration, median/, /better|worse|equal|not yet/, /No quality scores yet/],
   decision: [/Is fine-tuning right/, /Both paths/, /Missing for the next step/, /Prototype/i],
@@ -317,6 +317,40 @@ test('a read token is asked for, kept in the tab, never in an address', async ()
   const other = await page.context().newPage();
   await other.goto(`${p.origin}/#/usage`);
   await other.locator('input[name=token]').waitFor();
+  wrong.splice(0, wrong.length, ...wrong.filter((w) => !/401/.test(w))); // asked for on purpose
+  await p.close();
+});
+
+test('alerts: acknowledged and silenced in the page by who has a token, and as a command', async () => {
+  const p = await open('demo', 'alerts');
+  const { page, wrong } = p;
+  await page.getByRole('button', { name: /^Acknowledge: / }).first().press('Enter');
+  const dialog = page.getByRole('dialog');
+  const command = async () => dialog.locator('pre').innerText();
+  assert.match(await command(), /^breakeven-collector alert ack 'rule=\w+,workload=[\w-]+[^']*' --config collector\.yaml$/);
+  await dialog.getByLabel('Comment').fill("it's known");
+  assert.ok((await command()).includes("--comment 'it'\\''s known'"));
+  assert.ok(!await dialog.getByLabel('Token with the scope admin').isVisible());
+  await page.keyboard.press('Enter');
+  await dialog.getByText('A token is needed').waitFor();
+  await accessible(page);
+  await dialog.getByLabel('Token with the scope admin').fill(worlds.demo.token);
+  await page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  await page.locator('main').getByText("it's known").waitFor();
+  await page.getByRole('button', { name: /^Take back: / }).click(); // the token is known by now
+  await page.locator('main').getByText("it's known").waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: /^Silence: / }).first().click();
+  await dialog.locator('select[data-field=For]').selectOption('1d');
+  assert.match(await command(), /alert silence '[^']+' --for 1d --config/);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: /^Silence: / }).first().click();
+  await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+  await page.getByRole('button', { name: /^End silence: / }).click();
+  await page.getByRole('button', { name: /^End silence: / }).waitFor({ state: 'detached' });
+  assert.ok(!page.url().includes(worlds.demo.token));
+  assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
   wrong.splice(0, wrong.length, ...wrong.filter((w) => !/401/.test(w))); // asked for on purpose
   await p.close();
 });

@@ -62,6 +62,7 @@ def demo(agent, collector, demo_logs):
                 f.write(f"  - path: {logs}/demo-{app}.jsonl\n    app: demo-{app}\n"
                         "    environment: demo\n")
         os.mkdir(os.path.join(c.dir, "agent"))
+        c.read_token = c.token("oncall", "read,admin")
         c.start()
         subprocess.run([agent, "run", "--config", os.path.join(c.dir, "agent.yaml"), "--once"],
                        check=True, stderr=subprocess.DEVNULL)

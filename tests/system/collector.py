@@ -232,6 +232,20 @@ class Hostile(Case):
             self.assertEqual(head["X-Content-Type-Options"], "nosniff")
         self.assertEqual(self.c.request("PUT", "/healthz")[2]["Allow"], "GET, HEAD")
 
+    def test_pages_of_elsewhere(self):
+        """Where a change needs no token, a page of another origin may not ask for one."""
+        self.c.stop()
+        c = Collector(BINARY, "insecure: true\n")
+        self.addCleanup(c.close)
+        c.start()
+        here = f"127.0.0.1:{c.port}"
+        for origin, want in ((None, 200), (f"http://{here}", 200), (f"HTTPS://{here}", 200), ("http://evil.example", 403),
+                             ("null", 403), (f"http://{here}.evil.example", 403), ("", 200)):
+            status, body, _ = c.request("POST", "/api/v1/alerts/ack", '{"match":"agent_silent"}',
+                                        {"Origin": origin} if origin is not None else {})
+            self.assertEqual(status, want, (origin, body))
+        self.c.start()
+
     def test_burst(self):
         socks = []
         for _ in range(150):
