@@ -38,6 +38,7 @@ struct http_call {
     bool done[2]; /* that message has ended */
     bool head, connect, expect, h2c, websocket;
     bool responding; /* the final response has begun */
+    bool followed;   /* perhaps: requests may be lost behind it, in HTTP/1 */
     uint16_t status;
     struct http_notes notes;
     uint64_t left; /* of the response's Content-Length, in HTTP/2; UINT64_MAX: not said */

@@ -16,6 +16,7 @@ struct http_one {
     bool closed[2];
     bool interim; /* the message that is read is a 1xx */
     bool lost;    /* a position was lost once: order alone proves nothing */
+    bool missed;  /* a response was, perhaps, since the last one was seen to begin */
     bool pipelined, spoken;
     int64_t now_ns, down_ns; /* down_ns: of the last response bytes */
 };
@@ -179,6 +180,13 @@ static struct http_call *match(struct http_one *o)
         c = first_unanswered(o);
         newer = c && c->next && c->next->first_ns < o->now_ns;
     }
+    if (c && c->followed && o->missed) { /* it, or what came behind it */
+        if (c == o->oldest)
+            abandon(o);
+        else
+            http_call_gap(c, STREAM_DOWN);
+        return NULL;
+    }
     return c && c->first_ns <= o->now_ns ? c : NULL;
 }
 
@@ -224,6 +232,7 @@ static bool response_head(void *arg, const struct http1_head *h)
         return true;
     }
     c = match(o);
+    o->missed = false;
     if (!c)
         count(o, HTTP_unmatched);
     if (becomes_two(h, c)) {
@@ -275,7 +284,10 @@ static void lose_position(struct http_one *o, enum stream_dir d)
     struct http_call *c = d == STREAM_UP ? o->asking : o->answering;
     for (struct http_call *i = o->oldest; i && i->next; i = i->next)
         o->pipelined |= i->next->first_ns < o->down_ns;
+    for (struct http_call *i = o->oldest; i && d == STREAM_UP; i = i->next)
+        i->followed = true;
     o->lost = true;
+    o->missed |= d == STREAM_DOWN;
     http_call_gap(c, d);
     message_done(o, d);
 }
