@@ -67,13 +67,13 @@ static bool block_done(struct http2 *h)
     if (h->block.st != ST_OK)
         return bad(h, "a header block over the limit");
     bool ok = hpack_block(h->hpack, buf_slice(&h->block), keep_field, &l, &h->unknown);
-    buf_wipe(&h->block);
+    buf_release(&h->block);
     if (ok && h->opener == HEADERS) {
         h->on->headers(h->arg, h->stream, l.over ? NULL : l.field, l.over ? 0 : l.n);
         if (h->block_ends)
             h->on->end(h->arg, h->stream);
     }
-    arena_reset(&h->fields);
+    arena_release(&h->fields); /* a connection may be one of many that idle */
     return ok || bad(h, "header compression is broken");
 }
 
@@ -209,7 +209,7 @@ bool http2_gap(struct http2 *h, uint64_t bytes, uint32_t *stream, bool *ends)
 
 void http2_lose(struct http2 *h)
 {
-    buf_wipe(&h->block);
+    buf_release(&h->block);
     hpack_lose(h->hpack);
     h->have = 0;
     h->left = 0;
