@@ -37,7 +37,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def questions(days):
     """What the page asks, Grafana and the documentation; whole (refused where too large) and in pages."""
     today = datetime.now(timezone.utc).date()
-    first, month, week, most = (today - timedelta(days=n - 1) for n in (days, 28, 28, 50))
+    first, hourly, week, most = (today - timedelta(days=n - 1) for n in (days, 14, 28, 50))
     iso = f"{first}T00:00:00Z", f"{today + timedelta(days=1)}T00:00:00Z"
     api = "/api/v1/"
     usage = [f"usage/{grain}?from={iso[0]}&to={iso[1]}{how}" for grain in ("daily", "hourly") for how in
@@ -48,8 +48,8 @@ def questions(days):
         f"usage/breakdown?by=model&order=calls&grain=total&from={first}",
         f"usage/breakdown?by=app&grain=total&from={first}", f"usage/breakdown?by=class&from={first}",
         f"usage/breakdown?by=outcome&grain=week&from={first}",
-        f"usage/breakdown?by=model&grain=day&offset=%2B02:00&from={month}",
-        f"usage/breakdown?by=agent&from={month}", f"usage/breakdown?by=agent&from={first}", f"usage/breakdown?by=model&grain=hour&from={week}",
+        f"usage/breakdown?by=model&grain=day&offset=%2B02:00&from={hourly}",
+        f"usage/breakdown?by=agent&from={hourly}", f"usage/breakdown?by=agent&from={first}", f"usage/breakdown?by=model&grain=hour&from={hourly}",
         f"usage/profile?from={week}", f"usage/profile?from={first}",
         "workloads", "projections/everything?newest=1", "projections/tickets", "projections",
         "projection", "projection/everything", "whatif/everything?volume_growth=0.5",

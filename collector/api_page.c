@@ -3,8 +3,8 @@
 
 #include "collector/api_usage.h"
 #include "collector/breakdown.h"
-#include "collector/projection/questions.h"
 #include "collector/profile.h"
+#include "collector/projection/questions.h"
 #include "collector/web.h"
 #include "common/instant.h"
 #include "common/json.h"
@@ -93,7 +93,7 @@ void api_breakdown(const struct collector *c, const struct api_request *q,
     ask.grain = grain_name(sq.grain);
     ask.from = sq.from;
     ask.to = sq.to;
-    if (!api_affordable(c, &sq, r))
+    if (!api_affordable(c, &sq, API_HOURLY_DAYS, r))
         return;
     struct breakdown_scan s = { breakdown_new(&ask, q->arena), d, ask.classes };
     enum status st = s.b ? query_each(c->store, c->book, &sq, scan_row, &s) : ST_LIMIT;
@@ -121,7 +121,7 @@ void api_profile(const struct collector *c, const struct api_request *q,
     if (!api_query(q, STORE_HOUR, &sq, r))
         return;
     sq.grain = STORE_HOUR;
-    if (!api_affordable(c, &sq, r))
+    if (!api_affordable(c, &sq, API_PROFILE_DAYS, r))
         return;
     enum status st = query_profile(c->store, &sq, &p);
     if (st != ST_OK)

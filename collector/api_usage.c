@@ -15,10 +15,10 @@ enum { DAY_S = 86400, LINK_MAX = 8192 };
  * any store have.
  */
 static enum status reach(const struct collector *c, const struct store_query *q,
-                         int64_t *out)
+                         int64_t least_days, int64_t *out)
 {
     int64_t first = store_bucket(q->from, STORE_DAY, q->offset_s);
-    int64_t days = first + (int64_t)API_HOURLY_DAYS * DAY_S, hour;
+    int64_t days = first + least_days * DAY_S, hour;
     *out = INT64_MAX;
     if (!store_reads_hours(q) || q->to <= days)
         return ST_OK;
@@ -37,11 +37,11 @@ static void refuse_hours(struct api_reply *r, const char *more)
               API_HOURLY_ROWS, more);
 }
 
-bool api_affordable(const struct collector *c, const struct store_query *q,
+bool api_affordable(const struct collector *c, const struct store_query *q, int64_t days,
                     struct api_reply *r)
 {
     int64_t until;
-    enum status st = reach(c, q, &until);
+    enum status st = reach(c, q, days, &until);
     if (st != ST_OK)
         api_store_failed(r, st);
     else if (until != INT64_MAX)
@@ -152,7 +152,7 @@ void api_usage(const struct collector *c, const struct api_request *q,
     if (!read_limit(q, &limit, r) ||
         !api_query(q, q->route == ROUTE_USAGE_HOURLY ? STORE_HOUR : STORE_DAY, &sq, r))
         return;
-    enum status st = reach(c, &sq, &until);
+    enum status st = reach(c, &sq, API_HOURLY_DAYS, &until);
     if (st != ST_OK)
         return api_store_failed(r, st);
     if (until != INT64_MAX && (!limit || until <= sq.from))
@@ -180,7 +180,7 @@ void api_unpriced(const struct collector *c, const struct api_request *q,
         return;
     sq.grain = STORE_TOTAL;
     sq.group = store_bit(STORE_provider) | store_bit(STORE_model);
-    if (!api_affordable(c, &sq, r))
+    if (!api_affordable(c, &sq, API_HOURLY_DAYS, r))
         return;
     enum status st = query_usage(c->store, c->book, &sq, q->arena, &result);
     if (st != ST_OK)

@@ -11,7 +11,12 @@
 
 #include "collector/api.h"
 
-enum { API_ROWS = 10000, API_HOURLY_ROWS = 100000, API_HOURLY_DAYS = 28 };
+enum {
+    API_ROWS = 10000,
+    API_HOURLY_ROWS = 75000,
+    API_HOURLY_DAYS = 14,
+    API_PROFILE_DAYS = 28
+};
 
 /* GET /api/v1/usage/daily, /usage/hourly: rows of a query; format=csv, limit=N. */
 void api_usage(const struct collector *c, const struct api_request *q,
@@ -23,9 +28,9 @@ void api_unpriced(const struct collector *c, const struct api_request *q,
 
 /*
  * May q be answered in one piece? Hourly rows are many: false, and *r is the refusal,
- * where they are too many.
+ * where they are too many and of more than so many days.
  */
-bool api_affordable(const struct collector *c, const struct store_query *q,
+bool api_affordable(const struct collector *c, const struct store_query *q, int64_t days,
                     struct api_reply *r);
 
 #endif

@@ -12,6 +12,8 @@
  */
 
 /* Whether a series or source passes the filters, worked out once each. */
+enum { SERIES_NAMED = 256 };
+
 struct sieve {
     const struct store_query *q;
     const struct dict *series, *source;
@@ -82,10 +84,26 @@ static const struct dict_entry *sift_source(const struct sieve *v, int64_t id)
 /* --- scan -----------------------------------------------------------------------------
  */
 
+/* A few series out of many are named, so that the others' columns are not even read. */
+static void name_series(struct buf *b, const struct sieve *v)
+{
+    struct buf list = { 0 };
+    size_t n = 0;
+    for (uint32_t id = 1; id <= v->series_n && n <= SERIES_NAMED; id++)
+        if ((v->q->filters || v->q->or_else) && sift_series(v, id))
+            buf_addf(&list, n++ ? ",%u" : "%u", id);
+    if ((v->q->filters || v->q->or_else) && n <= SERIES_NAMED && n * 2 < v->series_n)
+        buf_addf(b, " AND series IN (%s)", buf_cstr(&list));
+    if (list.st != ST_OK)
+        b->st = list.st;
+    buf_release(&list);
+}
+
 /* SELECT of the columns in `fields`, into field[]; returns how many. */
-static int build_scan(struct buf *b, const struct store_query *q, unsigned fields,
+static int build_scan(struct buf *b, const struct sieve *v, unsigned fields,
                       enum usage_field *field)
 {
+    const struct store_query *q = v->q;
     bool hours = store_reads_hours(q);
     int n = 0;
     buf_addf(b, "SELECT %s, series, calls, peak_calls, peak_tokens",
@@ -101,6 +119,7 @@ static int build_scan(struct buf *b, const struct store_query *q, unsigned field
              hours ? "usage_hour" : "usage_day");
     buf_addf(b, " WHERE %s >= ? AND %s < ?", hours ? "hour" : "day",
              hours ? "hour" : "day");
+    name_series(b, v);
     buf_addf(b, " ORDER BY %s", hours ? "hour" : "day"); /* as the primary key lies */
     return n;
 }
@@ -181,11 +200,12 @@ enum status store_sqlite_scan(struct store *base, const struct store_query *q,
     if (!db)
         return ST_IO;
     widen(q, q->grain == STORE_HOUR ? STORE_HOUR : STORE_DAY, &from, &to);
-    c.fields = build_scan(&sql, q, atomic_load(&s->fields), c.field);
-    enum status st = prepare(db, &sql, from, to, &c.q);
+    enum status st = sieve_open(&c.sieve, s, q); /* the snapshot is taken already */
+    if (st == ST_OK) {
+        c.fields = build_scan(&sql, &c.sieve, atomic_load(&s->fields), c.field);
+        st = prepare(db, &sql, from, to, &c.q);
+    }
     int rc = st == ST_OK ? sqlite3_step(c.q) : SQLITE_DONE;
-    if (st == ST_OK)
-        st = sieve_open(&c.sieve, s, q);
     struct store_row row = { 0 };
     for (; st == ST_OK && rc == SQLITE_ROW; rc = sqlite3_step(c.q))
         if (read_row(&c, &row))
