@@ -347,6 +347,7 @@ bool logparse_knows(enum logformat format)
     case LOGFORMAT_otlp:
     case LOGFORMAT_azure:
     case LOGFORMAT_gen_ai:
+    case LOGFORMAT_console:
         return true;
     default:
         return false;

@@ -60,6 +60,8 @@ static int parse(struct logline_judging *j, enum logformat format, struct slice 
         n = log_codex(&p, &l->codex);
     else if (format == LOGFORMAT_otlp)
         n = otlp(l, &p);
+    else if (format == LOGFORMAT_console)
+        n = log_console(&p, &l->console);
     else if (logparse_knows(format))
         n = log_fields(&p, format);
     *why = p.why;
@@ -123,13 +125,13 @@ json_record(struct logline_judging *j, struct slice text, const char **why)
     /* formats may be mixed; plain JSON is soon taken as such */
     bool looks = !known && l->format != LOGFORMAT_codex && (special || l->looks < LOOKS);
     enum logformat format = looks ? logline_look(text) : l->format;
-    int n = parse(j, format, text, why);
+    int n = format == LOGFORMAT_console ? LOGPARSE_OTHER : parse(j, format, text, why);
     if (n < 0 && format != LOGFORMAT_claude_code && (looks || l->nests || special))
         n = nested_records(j, text);
     /* in files that are read whole most lines show no counter */
     if (n < 0 && (!logline_reads_all(l) || needle_find(&l->needle, text, 0) != SIZE_MAX))
         n = (int)record(j, text, why);
-    if (n > 0 && !known) {
+    if (n > 0 && !known && l->format != LOGFORMAT_console) {
         l->format = format;
         l->looks += l->looks < LOOKS;
     }
@@ -148,6 +150,11 @@ static size_t text_record(struct logline_judging *j, struct slice text, const ch
     int64_t ns;
     if (instant_prefix(slice_from(text, text.p[0] == '['), &ns))
         j->line_ns = ns;
+    if (l->format == LOGFORMAT_console) {
+        int given = parse(j, l->format, text, why);
+        if (given >= 0 || needle_find(&l->needle, text, 0) == SIZE_MAX)
+            return given > 0 ? (size_t)given : 0;
+    }
     *why = "no JSON and no key=value pairs";
     buf_reset(&l->row);
     while (logtext_json(text, &at, &l->scratch, &json, &first)) {

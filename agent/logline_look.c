@@ -3,6 +3,8 @@
 
 #include "common/json.h"
 
+enum { CONSOLE_LOOK = 64 << 10 /* bytes of a file in which a console shows */ };
+
 static const struct {
     struct slice magic;
     const char *what;
@@ -83,6 +85,10 @@ enum lines_need logline_sniff(struct logline *l, struct slice block, const char 
     }
     if (l->format == LOGFORMAT_otlp)
         log_otlp_peek(&l->otlp, block);
+    bool text = l->wrap != LOGFORMAT_auto || !slice_starts(block, SLICE("{"));
+    if (text && l->format == LOGFORMAT_auto && !l->rule &&
+        log_console_detect(slice_head(block, CONSOLE_LOOK)))
+        l->format = LOGFORMAT_console;
     return logline_need(l);
 }
 

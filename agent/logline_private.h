@@ -36,6 +36,7 @@ struct logline {
     enum logformat wrap;   /* docker, cri, journal, csv, or auto: not wrapped */
     struct log_codex codex;
     struct log_otlp otlp;
+    struct log_console console;
     struct journal journal;
     const struct logrule *rule;
     struct logrule_state counters;

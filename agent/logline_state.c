@@ -10,8 +10,8 @@ uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
 }
 
 /*
- * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex and OTLP their own state, for a table
- * its names: one blank between words, numbers decimal.
+ * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex, OTLP and consoles their own state,
+ * for a table its names: one blank between words, numbers decimal.
  */
 void logline_save(const struct logline *l, struct buf *out)
 {
@@ -25,6 +25,8 @@ void logline_save(const struct logline *l, struct buf *out)
         log_codex_save(&l->codex, out);
     else if (l->format == LOGFORMAT_otlp)
         log_otlp_save(&l->otlp, out);
+    else if (l->format == LOGFORMAT_console)
+        buf_addf(out, " %llu", (unsigned long long)l->console.prompt);
     else if (l->format == LOGFORMAT_regex || l->format == LOGFORMAT_fields)
         logrule_save(&l->counters, out);
 }
@@ -44,6 +46,7 @@ enum status logline_load(struct logline *l, struct slice state)
     uint64_t done[UNWRAP_STREAMS];
     struct log_codex codex = { .begin_ns = 0 };
     struct log_otlp otlp = { .calls = false };
+    struct log_console console = { 0 };
     struct logrule_state counters = { { 0 } };
     bool ruled;
     if (!slice_eq(word(&state), SLICE("3")) || !logformat_parse(word(&state), &format) ||
@@ -56,11 +59,12 @@ enum status logline_load(struct logline *l, struct slice state)
             return ST_BAD;
     ruled = format == LOGFORMAT_regex || format == LOGFORMAT_fields;
     bool table = wrap == LOGFORMAT_csv;
-    if (table                       ? state.n > LOGCSV_HEAD
-        : ruled                     ? !logrule_load(&counters, state)
-        : format == LOGFORMAT_codex ? !log_codex_load(&codex, state)
-        : format == LOGFORMAT_otlp  ? !log_otlp_load(&otlp, state)
-                                    : state.n != 0)
+    if (table                         ? state.n > LOGCSV_HEAD
+        : ruled                       ? !logrule_load(&counters, state)
+        : format == LOGFORMAT_codex   ? !log_codex_load(&codex, state)
+        : format == LOGFORMAT_otlp    ? !log_otlp_load(&otlp, state)
+        : format == LOGFORMAT_console ? !slice_u64(state, &console.prompt)
+                                      : state.n != 0)
         return ST_BAD;
     if (l->configured == LOGFORMAT_auto)
         l->wrap = wrap;
@@ -71,6 +75,7 @@ enum status logline_load(struct logline *l, struct slice state)
         l->head_n = logline_keep_head(l, state);
     l->codex = codex;
     l->otlp = otlp;
+    l->console = console;
     l->counters = counters;
     l->last_ns = last;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)

@@ -76,4 +76,16 @@ void log_otlp_peek(struct log_otlp *state, struct slice block);
 void log_otlp_save(const struct log_otlp *state, struct buf *out);
 bool log_otlp_load(struct log_otlp *state, struct slice text);
 
+/* --- consoles of servers of one's own ------------------------------------------------
+ */
+
+struct log_console {
+    uint64_t
+        prompt; /* llama.cpp: tokens of a prompt whose answer is still to come, + 1 */
+};
+
+int log_console(struct logparse *p, struct log_console *state);
+/* Is it such a console? Their first lines do not show it: look in the first block. */
+bool log_console_detect(struct slice block);
+
 #endif

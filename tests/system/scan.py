@@ -75,8 +75,8 @@ class Scan(unittest.TestCase):
             text = f.read().split("### Not read")[0]
         want = {"Log formats": (4, 185), "Claude Code": (1, 15214), "Codex": (1, 9400),
                 "LiteLLM": (1, 940), "Bedrock": (1, 9554), "OpenTelemetry": (1, 150),
-                "Azure": (1, 57), "Gateways": (1, 150), "Docker": (1, 57), "CRI": (1, 57),
-                "journald": (1, 57), "Any text: `regex`": (1, 1057),
+                "Azure": (1, 57), "Consoles": (2, 317), "Gateways": (1, 150),
+                "Docker": (1, 57), "CRI": (1, 57), "journald": (1, 57), "Any text: `regex`": (1, 1057),
                 "Access logs and names of your own: `fields`": (1, 71)}
         options = {
             "Any text: `regex`": ["--thousands", "--regex",
