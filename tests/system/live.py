@@ -290,6 +290,37 @@ def test_calls(r, base):
         s.shutdown()
 
 
+def test_key_names_app(r, base):
+    """A rule about a header that holds keys, which HTTP/2 says once and then by its index."""
+    if not shutil.which("node"):
+        print("     no node: HTTP/2 is left out")
+        return
+    place = folder(base, "key")
+    command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-days", "1", "-subj", "/CN=x", "-keyout", place + "/k", "-out",
+            place + "/c")
+    keys = os.path.join(place, "keys")
+    with open(keys, "w"):
+        os.chmod(keys, 0o600)
+        os.chown(keys, NOBODY, NOBODY)
+    peers = subprocess.Popen(
+        ["node", os.path.join(os.path.dirname(os.path.abspath(__file__)), "canary_h2.mjs"),
+         place, keys, "6"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    ports = json.loads(peers.stdout.readline())
+    agent = Live(place, "  interface: lo\n  ports: %s\n  keylogs: ['%s']\n  apps:\n"
+                 "    - {header: 'X-Api-Key: CANARY-KEY-h2-*', app: by-key}\n"
+                 % (ports, keys)).start()
+    peers.stdin.write("go\n")
+    peers.stdin.flush()
+    said = json.loads(peers.stdout.readline())
+    agent.sees((said["calls"], said["in"], said["out"]))
+    r.case("a key names the application, also by its index", {"by-key": said["calls"]},
+           agent.by("app"))
+    agent.stop()
+    peers.stdin.close()
+    peers.wait()
+
+
 def test_tls(r, base):
     """Key logs: late, after the connection; rotated; and none at all."""
     place = folder(base, "tls")
@@ -488,7 +519,8 @@ def main():
     base, _holder = agentlib.scratch()
     os.chmod(base, 0o755)
     only = sys.argv[2:]
-    for test in (test_privileges, test_calls, test_tls, test_interface, test_spool_full):
+    for test in (test_privileges, test_calls, test_key_names_app, test_tls, test_interface,
+                 test_spool_full):
         if not only or test.__name__[5:] in only:
             test(r, base)
     if not only or "load" in only:
