@@ -117,13 +117,19 @@ static bool pass_string(struct walk *w, uint64_t *measured)
     return true;
 }
 
+/* What the length of a text of this key is added to; NULL: it is not measured. */
+static uint64_t *sum_of(const struct walk *w, const struct raw_key *k)
+{
+    return k->action == A_TEXT_OUT  ? &w->raw->text_out
+           : k->action == A_TEXT_IN ? &w->raw->text_in
+                                    : NULL;
+}
+
 static void on_key(struct walk *w, struct slice name)
 {
     const struct raw_key *k =
         raw_find(w->table, w->level[w->depth - 1].context, name, name.n);
-    uint64_t *measured = k->action == A_TEXT_OUT  ? &w->raw->text_out
-                         : k->action == A_TEXT_IN ? &w->raw->text_in
-                                                  : NULL;
+    uint64_t *measured = sum_of(w, k);
     w->key = k;
     if (measured) {
         if (pass_string(w, measured)) {
@@ -212,9 +218,9 @@ static void on_scalar(struct walk *w, enum json_type type, struct slice text)
     const struct raw_key *k = w->key;
     if (w->notes)
         note_scalar(w, type, text);
-    if (type == JSON_STRING && k->action == A_TEXT_OUT && json_depth(&w->json)) {
-        /* a text whose quote lay in the next piece */
-        add_text(w, &w->raw->text_out, json_string_bytes(&w->json, text));
+    if (type == JSON_STRING && sum_of(w, k) && json_depth(&w->json)) {
+        /* of a list, or its quote lay in the next piece */
+        add_text(w, sum_of(w, k), json_string_bytes(&w->json, text));
         w->raw->flags |= k->see;
     } else if (raw_scalar(w->raw, k, type, text)) {
         keep(w, k);

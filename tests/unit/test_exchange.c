@@ -312,6 +312,32 @@ static void aborted(void **state)
     extract_free(x);
 }
 
+/* Sent text is measured whole: in a list, with escapes, longer than what is held. */
+static void sent_text(void **state)
+{
+    static const char head[] = "{\"model\":\"c\",\"prompt\":[\"",
+                      tail[] = "\",\"b\"],\"suffix\":null}";
+    struct row row = { "api.openai.com",
+                       "/v1/completions",
+                       NULL,
+                       "application/json",
+                       "{\"id\":\"x\",\"choices\":[{\"text\":\"a\"}]}",
+                       200 };
+    char request[2048];
+    struct got g;
+    (void)state;
+    int n = snprintf(request, sizeof request, "%s%0999dn\\n%s", head, 0, tail);
+    row.request = request;
+    for (size_t cut = 0; cut < (size_t)n; cut++) {
+        struct extract *x = extract_new();
+        run(x, &row, cut, EXTRACT_COMPLETE, &g);
+        CHECK(g.n == 1 && g.u[0].quality == QUALITY_ESTIMATED &&
+                  g.u[0].v[USAGE_input] == 225, /* 4 + 1003 * 0.22 */
+              "cut %zu: %lu", cut, (unsigned long)g.u[0].v[USAGE_input]);
+        extract_free(x);
+    }
+}
+
 /* A client that leaves behind the last word of a stream, not waiting for the end of its
  * transport, has the whole call; cut at any byte before, the call is not whole. */
 static void settled(void **state)
@@ -411,9 +437,8 @@ static void passes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(at_every_split),
-        cmocka_unit_test(aborted),
-        cmocka_unit_test(settled),
+        cmocka_unit_test(at_every_split), cmocka_unit_test(aborted),
+        cmocka_unit_test(sent_text),      cmocka_unit_test(settled),
         cmocka_unit_test(passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
