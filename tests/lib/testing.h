@@ -15,6 +15,12 @@
 
 #include "common/slice.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,27 +83,54 @@ static inline double rng_unit(struct rng *r)
 
 struct guarded {
     struct slice s; /* the copy: its last byte is the last before the guard page */
-    void *map;
+    char *map;
     size_t size;
 };
+
+/* Maps to be used again, as a fresh one costs more than most tests do with it. */
+static struct guarded guard_spare[8];
+
+static inline struct guarded guard_map(size_t room, size_t page)
+{
+    for (size_t i = 0; i < COUNT_OF(guard_spare); i++) {
+        struct guarded g = guard_spare[i];
+        if (g.map && g.size == room + page) {
+            guard_spare[i].map = NULL;
+            ASAN_UNPOISON_MEMORY_REGION(g.map, room);
+            return g;
+        }
+    }
+    struct guarded g = { .size = room + page };
+    g.map =
+        mmap(NULL, g.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.map == MAP_FAILED || mprotect(g.map + room, page, PROT_NONE) != 0)
+        abort();
+    return g;
+}
 
 static inline struct guarded guard_copy(struct slice s)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (s.n + page - 1) / page * page;
-    struct guarded g = { .size = room + page };
-    g.map =
-        mmap(NULL, g.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (g.map == MAP_FAILED || mprotect((char *)g.map + room, page, PROT_NONE) != 0)
-        abort();
-    char *p = (char *)g.map + room - s.n;
+    struct guarded g = guard_map(room, page);
+    char *p = g.map + room - s.n;
     if (s.n)
         memcpy(p, s.p, s.n);
     g.s = slice_of(p, s.n);
     return g;
 }
 
+/* Who still looks at it finds junk, and with AddressSanitizer an error. */
 static inline void guard_release(struct guarded *g)
 {
+    for (size_t i = 0; g->size <= 1 << 16 && i < COUNT_OF(guard_spare); i++) {
+        if (guard_spare[i].map)
+            continue;
+        if (g->s.n)
+            memset(g->map + (g->s.p - g->map), 0xdd, g->s.n);
+        ASAN_POISON_MEMORY_REGION(g->map, (size_t)(g->s.p + g->s.n - g->map));
+        guard_spare[i] = *g;
+        return;
+    }
     munmap(g->map, g->size);
 }
 

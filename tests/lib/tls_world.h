@@ -42,9 +42,18 @@ static inline void world_keylog(const SSL *ssl, const char *line)
     buf_addc(&w->keys, '\n');
 }
 
+/* One key of a kind serves all: an RSA key takes longer to make than most tests. */
+static inline EVP_PKEY *world_key(bool rsa)
+{
+    static EVP_PKEY *keys[2];
+    if (!keys[rsa])
+        keys[rsa] = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+    return keys[rsa];
+}
+
 static inline void world_certificate(SSL_CTX *ctx, bool rsa)
 {
-    EVP_PKEY *key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+    EVP_PKEY *key = world_key(rsa);
     X509 *x = X509_new();
     ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
     X509_gmtime_adj(X509_getm_notBefore(x), 0);
@@ -57,7 +66,6 @@ static inline void world_certificate(SSL_CTX *ctx, bool rsa)
     assert_int_equal(SSL_CTX_use_certificate(ctx, x), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
     X509_free(x);
-    EVP_PKEY_free(key);
 }
 
 static inline int world_alpn(SSL *s, const unsigned char **out, unsigned char *n,
