@@ -1,7 +1,14 @@
 // Numbers, money and dates as a budget meeting reads them. UTC throughout, as the store is.
 
-const short = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
-const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+// By hand: making the formatters of Intl takes a tenth of a second of the first view.
+
+function grouped(text) { // 1234567.8 -> 1,234,567.8
+  const [int, rest] = text.split('.');
+  return int.replace(/\B(?=(\d{3})+$)/g, ',') + (rest ? `.${rest}` : '');
+}
+
+const short = (v) => grouped(String(Number(v.toPrecision(3)))); // three digits that matter
+const whole = (v) => grouped(v.toFixed(0));
 const units = [[1e12, 'T'], [1e9, 'B'], [1e6, 'M'], [1e3, 'k']];
 
 export const missing = '–';
@@ -10,18 +17,18 @@ function scaled(v) {
   const a = Math.abs(v);
   for (const [size, letter] of units) {
     // 999,950 rounds to 1,000k: that is 1M
-    if (a >= size * 0.9995) return short.format(v / size) + letter;
+    if (a >= size * 0.9995) return short(v / size) + letter;
   }
-  return short.format(v);
+  return short(v);
 }
 
 export function count(v) {
   if (v === null || v === undefined || !isFinite(v)) return missing;
-  return Math.abs(v) < 10000 ? (Number.isInteger(v) ? whole.format(v) : short.format(v)) : scaled(v);
+  return Math.abs(v) < 10000 ? (Number.isInteger(v) ? whole(v) : short(v)) : scaled(v);
 }
 
 export function exact(v) {
-  return v === null || v === undefined ? missing : whole.format(v);
+  return v === null || v === undefined ? missing : whole(v);
 }
 
 export function money(v) {
@@ -31,7 +38,7 @@ export function money(v) {
   if (a === 0) return '$0';
   if (a < 0.01) return `${sign}$${a.toPrecision(2)}`;
   if (a < 10) return `${sign}$${a.toFixed(2)}`;
-  if (a < 10000) return `${sign}$${whole.format(a)}`;
+  if (a < 10000) return `${sign}$${whole(a)}`;
   return `${sign}$${scaled(a)}`;
 }
 
@@ -51,26 +58,24 @@ export function chance(p) {
   return percent(p);
 }
 
-const utc = (o) => new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', ...o });
-const monthYear = utc({ month: 'short', year: 'numeric' });
-const longMonth = utc({ month: 'long', year: 'numeric' });
-const dayMonth = utc({ day: 'numeric', month: 'short' });
-const full = utc({ day: 'numeric', month: 'short', year: 'numeric' });
-const minute = utc({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+const long = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const month = (d) => long[d.getUTCMonth()].slice(0, 3);
+const two = (n) => String(n).padStart(2, '0');
+const dayMonth = (t) => { const d = when(t); return `${d.getUTCDate()} ${month(d)}`; };
 
 export function when(text) { // "2026-11-02", "2026-11-02T10:00" (UTC) or an instant
   return new Date(text.length === 16 ? `${text}Z` : text);
 }
 
-export const asMonth = (t) => monthYear.format(when(t));
-export const asLongMonth = (t) => longMonth.format(when(t));
-export const asDay = (t) => full.format(when(t));
-export const asMinute = (t) => `${minute.format(when(t))} UTC`;
+export const asMonth = (t) => { const d = when(t); return `${month(d)} ${d.getUTCFullYear()}`; };
+export const asLongMonth = (t) => { const d = when(t); return `${long[d.getUTCMonth()]} ${d.getUTCFullYear()}`; };
+export const asDay = (t) => `${dayMonth(t)} ${when(t).getUTCFullYear()}`;
+export const asMinute = (t) => { const d = when(t); return `${asDay(t)}, ${two(d.getUTCHours())}:${two(d.getUTCMinutes())} UTC`; };
 
 export function label(t, grain) {
-  if (grain === 'month') return monthYear.format(when(t));
-  if (grain === 'hour') return `${dayMonth.format(when(t))} ${t.slice(11, 16)}`;
-  return dayMonth.format(when(t));
+  if (grain === 'month') return asMonth(t);
+  if (grain === 'hour') return `${dayMonth(t)} ${t.slice(11, 16)}`;
+  return dayMonth(t);
 }
 
 export function ago(seconds) {
@@ -87,7 +92,7 @@ export function bytes(v) {
   const names = ['KiB', 'MiB', 'GiB', 'TiB'];
   let i = -1;
   do { v /= 1024; i++; } while (v >= 1024 && i < 3);
-  return `${short.format(v)} ${names[i]}`;
+  return `${short(v)} ${names[i]}`;
 }
 
 // "tokens_per_s" -> "tokens per s"
