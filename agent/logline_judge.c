@@ -156,6 +156,11 @@ static size_t text_record(struct logline_judging *j, struct slice text, const ch
             return given > 0 ? (size_t)given : 0;
     }
     *why = "no JSON and no key=value pairs";
+    if (logtext_fragment(slice_from(text, slice_chr(text, '"'))) &&
+        slice_chr(text, '{') == SIZE_MAX && slice_chr(text, '=') == SIZE_MAX) {
+        l->stats.not_json++; /* a line of many, behind a tool's prefix */
+        return 0;
+    }
     buf_reset(&l->row);
     while (logtext_json(text, &at, &l->scratch, &json, &first)) {
         const char *broken = "empty";
@@ -176,6 +181,28 @@ static size_t text_record(struct logline_judging *j, struct slice text, const ch
         n = record(j, buf_slice(&l->scratch), why);
     shrink(&l->row);
     return n;
+}
+
+/* The text that Fluent Bit and Google's agent put under a key of their own. */
+static size_t shipped_text(struct logline_judging *j, struct slice record,
+                           const char **why)
+{
+    static const struct slice keys[] = { { "\"log\":", 6 }, { "\"textPayload\":", 14 } };
+    struct logline *l = j->l;
+    struct slice inside, text;
+    for (size_t i = 0; i < 2; i++) {
+        size_t at = slice_find(record, keys[i]);
+        struct slice value =
+            slice_trim(slice_from(record, at == SIZE_MAX ? record.n : at + keys[i].n));
+        buf_reset(&l->plain);
+        if (!slice_starts(value, SLICE("\"")) || !logtext_quoted(value, &inside) ||
+            !json_unescape(inside, &l->plain) || l->plain.st != ST_OK)
+            continue;
+        text = slice_trim(logtext_plain(buf_slice(&l->plain), &l->plain)); /* in place */
+        if (text.n && !logtext_begins_json(text))
+            return text_record(j, text, why);
+    }
+    return 0;
 }
 
 void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
@@ -201,6 +228,8 @@ void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
     int n = l->rule ? parse(j, l->format, text, &why)
             : json  ? json_record(j, text, &why)
                     : (int)text_record(j, text, &why);
+    if (json && n <= 0 && !why && !l->rule && text.p[0] == '{')
+        n = (int)shipped_text(j, text, &why);
     shrink(&l->plain);
     if (n)
         return;

@@ -101,6 +101,12 @@ static size_t skip_escapes(struct slice s, size_t at)
     return at;
 }
 
+/* What an escape for a terminal's colour is without its backslash. */
+static inline bool coloured(struct slice s, size_t at)
+{
+    return at < s.n && s.p[at] == 'u' && slice_starts(slice_from(s, at), SLICE("u001b"));
+}
+
 /*
  * After the literal at s.p[at]: the rest of a key, its quote however often escaped, ':'
  * or '=', and what begins a fitting value. `,` stands for the {"key":…,"value":…} pairs
@@ -112,12 +118,15 @@ static bool key_with_value(struct slice s, size_t at, enum kind kind)
     while (at < s.n && at < most && key_byte((unsigned char)s.p[at]))
         at++;
     at = skip_escapes(s, at);
+    if (coloured(s, at))
+        return true;
     if (at < s.n && (s.p[at] == '"' || s.p[at] == '\''))
         at++;
     at = skip_spaces(s, at);
-    if (at < s.n && s.p[at] == ',')
-        return kind == COUNTER &&
-               slice_starts(slice_from(s, skip_spaces(s, at + 1)), SLICE("\"value\""));
+    if (at < s.n && s.p[at] == ',') {
+        at = skip_escapes(s, skip_spaces(s, at + 1));
+        return kind == COUNTER && slice_starts(slice_from(s, at), SLICE("\"value"));
+    }
     if (at >= s.n || (s.p[at] != ':' && s.p[at] != '='))
         return false;
     at += at + 1 < s.n && s.p[at + 1] == '>'; /* Ruby's => */
@@ -127,6 +136,8 @@ static bool key_with_value(struct slice s, size_t at, enum kind kind)
     if (kind == OBJECT)
         return false;
     at = skip_escapes(s, at);
+    if (coloured(s, at))
+        return true;
     if (at < s.n && s.p[at] == '"')
         at++;
     return at < s.n && ((s.p[at] >= '0' && s.p[at] <= '9') || s.p[at] == '\033');
