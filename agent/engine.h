@@ -51,10 +51,6 @@ struct extract {
         char text[32];
         size_t n;
     } spelling[ENGINE_SPELLINGS];
-    struct stream_begun {
-        char id[96], model[96];
-        size_t id_n, model_n;
-    } begun;                    /* Anthropic's stream, event by event in a log */
     struct instant_memo minute; /* of the record before */
     struct guesses guesses;     /* of the records before */
 };
@@ -119,7 +115,7 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
  * Anthropic's stream in a debug log: the event that ends it has the final numbers, but
  * only the one that began it the id. `outer`: the object around r, or NULL.
  */
-void record_stream(struct extract *x, const struct raw *outer, const struct raw *r,
+void record_stream(struct extract_begun *b, const struct raw *outer, const struct raw *r,
                    struct usage *u);
 
 /* Emit the passes that are charged besides `main`; returns how many. */

@@ -83,9 +83,16 @@ bool extract_state_lost(const struct parked *e);
 /* --- record ---------------------------------------------------------------------------
  */
 
+/* Anthropic's stream, event by event in one log: what began it. Zeroed: nothing did. */
+struct extract_begun {
+    char id[96], model[96];
+    size_t id_n, model_n;
+};
+
 struct extract_hint {
-    struct slice provider;  /* from the config; empty: from the record itself */
-    int64_t fallback_ts_ns; /* when the record has no time of its own */
+    struct slice provider;       /* from the config; empty: from the record itself */
+    int64_t fallback_ts_ns;      /* when the record has no time of its own */
+    struct extract_begun *begun; /* of the same log; NULL: every record stands alone */
 };
 
 /*

@@ -29,7 +29,7 @@ static void on_usage(void *arg, const struct usage *judged)
 
 static size_t record(struct logline_judging *j, struct slice json, const char **why)
 {
-    struct extract_hint hint = { j->l->provider_s, j->line_ns };
+    struct extract_hint hint = { j->l->provider_s, j->line_ns, &j->l->begun };
     return extract_record(j->l->x, json, &hint, on_usage, j, why);
 }
 

@@ -37,6 +37,7 @@ struct logline {
     struct log_codex codex;
     struct log_otlp otlp;
     struct log_console console;
+    struct extract_begun begun;
     struct journal journal;
     const struct logrule *rule;
     struct logrule_state counters;

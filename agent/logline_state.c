@@ -9,9 +9,16 @@ uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
     return next_offset;
 }
 
+static void save_begun(const struct extract_begun *b, struct buf *out)
+{
+    if (b->id_n && b->model_n)
+        buf_addf(out, " %.*s %.*s", (int)b->id_n, b->id, (int)b->model_n, b->model);
+}
+
 /*
  * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex, OTLP and consoles their own state,
- * for a table its names: one blank between words, numbers decimal.
+ * for a table its names, else the id and model of a stream that has begun: one blank
+ * between words, numbers decimal.
  */
 void logline_save(const struct logline *l, struct buf *out)
 {
@@ -29,6 +36,8 @@ void logline_save(const struct logline *l, struct buf *out)
         buf_addf(out, " %llu", (unsigned long long)l->console.prompt);
     else if (l->format == LOGFORMAT_regex || l->format == LOGFORMAT_fields)
         logrule_save(&l->counters, out);
+    else
+        save_begun(&l->begun, out);
 }
 
 /* The next word of a saved state; empty at its end. */
@@ -39,6 +48,18 @@ static struct slice word(struct slice *state)
     return w;
 }
 
+static bool load_begun(struct extract_begun *b, struct slice state)
+{
+    struct slice id = word(&state);
+    if (!id.n != !state.n || id.n > sizeof b->id || state.n > sizeof b->model)
+        return false;
+    b->id_n = id.n;
+    b->model_n = state.n;
+    memcpy(b->id, id.n ? id.p : "", id.n);
+    memcpy(b->model, state.n ? state.p : "", state.n);
+    return true;
+}
+
 enum status logline_load(struct logline *l, struct slice state)
 {
     enum logformat format, wrap;
@@ -47,6 +68,7 @@ enum status logline_load(struct logline *l, struct slice state)
     struct log_codex codex = { .begin_ns = 0 };
     struct log_otlp otlp = { .calls = false };
     struct log_console console = { 0 };
+    struct extract_begun begun = { .id_n = 0 };
     struct logrule_state counters = { { 0 } };
     bool ruled;
     if (!slice_eq(word(&state), SLICE("3")) || !logformat_parse(word(&state), &format) ||
@@ -64,7 +86,7 @@ enum status logline_load(struct logline *l, struct slice state)
         : format == LOGFORMAT_codex   ? !log_codex_load(&codex, state)
         : format == LOGFORMAT_otlp    ? !log_otlp_load(&otlp, state)
         : format == LOGFORMAT_console ? !slice_u64(state, &console.prompt)
-                                      : state.n != 0)
+                                      : !load_begun(&begun, state))
         return ST_BAD;
     if (l->configured == LOGFORMAT_auto)
         l->wrap = wrap;
@@ -76,6 +98,7 @@ enum status logline_load(struct logline *l, struct slice state)
     l->codex = codex;
     l->otlp = otlp;
     l->console = console;
+    l->begun = begun;
     l->counters = counters;
     l->last_ns = last;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)

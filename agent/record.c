@@ -544,8 +544,9 @@ size_t extract_record(struct extract *x, struct slice json,
             (calls > 1 && echo(&said, n, depth_of(x, f), &u)))
             continue;
         const struct raw *outer = f->parent < 0 ? NULL : &x->frame[f->parent].raw;
-        if ((f->raw.have_str | (outer ? outer->have_str : 0)) >> S_TYPE & 1)
-            record_stream(x, outer, &f->raw, &u);
+        if (hint->begun &&
+            (f->raw.have_str | (outer ? outer->have_str : 0)) >> S_TYPE & 1)
+            record_stream(hint->begun, outer, &f->raw, &u);
         emit(arg, &u);
         n += 1 + judge_passes(&f->raw, &u, emit, arg);
     }

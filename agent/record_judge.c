@@ -175,18 +175,21 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
     return true;
 }
 
+/* A name of one word. */
 static size_t keep(char *to, size_t cap, struct slice s)
 {
     size_t n = s.n <= cap ? s.n : 0;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)s.p[i] <= ' ')
+            return 0;
     if (n)
         memcpy(to, s.p, n);
     return n;
 }
 
-void record_stream(struct extract *x, const struct raw *outer, const struct raw *r,
+void record_stream(struct extract_begun *b, const struct raw *outer, const struct raw *r,
                    struct usage *u)
 {
-    struct stream_begun *b = &x->begun;
     if (outer && slice_eq(raw_str(outer, S_TYPE), SLICE("message_start"))) {
         b->id_n = keep(b->id, sizeof b->id, u->response_id);
         b->model_n = keep(b->model, sizeof b->model, u->model);

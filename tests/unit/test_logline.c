@@ -262,6 +262,31 @@ static void test_bad_state(void **state)
     extract_free(x);
 }
 
+/* What began a stream in one log names no event of another. */
+static void test_streams_of_two_logs(void **state)
+{
+    static const char begin[] =
+        "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\","
+        "\"model\":\"claude-x\",\"usage\":{\"input_tokens\":25,\"output_tokens\":2}}}";
+    static const char end[] = "{\"type\":\"message_delta\",\"delta\":{},\"usage\":{"
+                              "\"input_tokens\":5,\"output_tokens\":7}}";
+    struct extract *x = extract_new();
+    struct logline *one = logline_new(x, &shop), *two = logline_new(x, &shop);
+    struct notes s = { .l = one };
+    (void)state;
+    logline_feed(one, SLICE(begin), 0, 1, note, &s);
+    logline_feed(two, SLICE(end), 0, 1, note, &s);
+    logline_feed(one, SLICE(end), sizeof begin, 2, note, &s);
+    const char *said = buf_cstr(&s.text);
+    assert_non_null(strstr(said, "claude-x 25/2@1"));
+    assert_non_null(strstr(said, "; 5/7@1")); /* of no model: the other log's */
+    assert_non_null(strstr(said, "claude-x 5/7@2"));
+    buf_release(&s.text);
+    logline_free(one);
+    logline_free(two);
+    extract_free(x);
+}
+
 static void test_joined_line_has_a_limit(void **state)
 {
     (void)state;
@@ -296,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_restart_at_every_line),
         cmocka_unit_test(test_not_text),
         cmocka_unit_test(test_bad_state),
+        cmocka_unit_test(test_streams_of_two_logs),
         cmocka_unit_test(test_joined_line_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
