@@ -1,8 +1,10 @@
 /*
- * Every log format by made-up files: tests/unit/logs.txt, read in one go and with a
- * restart of the agent behind every line.
+ * Every log format by made-up files: tests/unit/logs.txt, read in one go, with a restart
+ * of the agent behind every line, and out of Docker's and CRI's wrapping ("stopped at"
+ * 1000 and 2000).
  */
 #include "agent/logline.h"
+#include "common/json.h"
 #include "describe.h"
 #include "testing.h"
 
@@ -104,6 +106,46 @@ static void run(struct extract *x, const struct log_case *c, size_t *wrong)
     buf_release(&saved);
 }
 
+/* The lines of a file as a container runtime keeps them. */
+static void wrap(const struct log_case *c, bool docker, struct buf *out)
+{
+    struct slice line, rest = c->text;
+    while (rest.n) {
+        slice_cut(rest, '\n', &line, &rest);
+        if (docker) {
+            struct json_out o = { .b = out };
+            struct buf text = { 0 };
+            buf_add(&text, line);
+            buf_addc(&text, '\n');
+            json_open(&o, '{');
+            json_key(&o, "log");
+            json_str(&o, buf_slice(&text));
+            buf_adds(out, ",\"stream\":\"stdout\",\"time\":\"2026-11-02T10:00:00.1Z\"}");
+            buf_release(&text);
+        } else {
+            buf_adds(out, "2026-11-02T10:00:00.1Z stdout F ");
+            buf_add(out, line);
+        }
+        buf_addc(out, '\n');
+    }
+}
+
+static void run_wrapped(struct extract *x, const struct log_case *c, bool docker,
+                        size_t *wrong)
+{
+    struct buf file = { 0 }, out = { 0 };
+    enum lines_need need;
+    wrap(c, docker, &file);
+    struct logline *l = open_file(x, buf_slice(&file), &need);
+    assert_int_equal(need, LINES_ALL);
+    feed(l, buf_slice(&file), 0, SIZE_MAX, &out);
+    logline_finish(l, describe, &out);
+    check(c, &out, docker ? 1000 : 2000, wrong);
+    logline_free(l);
+    buf_release(&file);
+    buf_release(&out);
+}
+
 static void files(void **state)
 {
     FILE *f = fopen(BREAKEVEN_LOGS, "rb");
@@ -116,8 +158,13 @@ static void files(void **state)
     struct log_case c;
     unsigned at = 0;
     size_t n = 0, wrong = 0;
-    for (; case_next(&c, &file, &at); n++)
+    for (; case_next(&c, &file, &at); n++) {
         run(x, &c, &wrong);
+        bool wraps = c.format == LOGFORMAT_csv || c.format == LOGFORMAT_docker ||
+                     c.format == LOGFORMAT_journal;
+        for (int docker = 0; docker < 2 && !wraps; docker++)
+            run_wrapped(x, &c, docker, &wrong);
+    }
     print_message("%zu files\n", n);
     assert_int_equal(wrong, 0);
     extract_free(x);
