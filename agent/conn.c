@@ -225,8 +225,7 @@ static void inner_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
 static bool open_upper(struct conn *c, struct stream_sink *to)
 {
     const struct conn_upper *u = &c->env->upper;
-    const char *version = c->tls ? tls_version_name(tls_info(c->tls)->version) : NULL;
-    c->upper = u->open(u->arg, &c->flow, version, to);
+    c->upper = u->open(u->arg, &c->flow, c->tls ? tls_info(c->tls) : NULL, to);
     c->env->stats.refused += !c->upper;
     return c->upper;
 }

@@ -21,10 +21,10 @@ struct conn_dark {
 struct conn_upper {
     void *arg;
     /*
-     * Plaintext is about to come: fill *sink, return its state. `tls` is the version's
-     * name ("TLSv1.3"), or NULL in clear. NULL: no memory; the plaintext is dropped.
+     * Plaintext is about to come: fill *sink, return its state. `tls` lives until its end
+     * is told, NULL in clear. NULL: no memory; the plaintext is dropped.
      */
-    void *(*open)(void *arg, const struct flow_info *flow, const char *tls,
+    void *(*open)(void *arg, const struct flow_info *flow, const struct tls_info *tls,
                   struct stream_sink *sink);
     /*
      * The last call for a connection that open returned a state for, and for every one

@@ -60,6 +60,7 @@ struct http *http_new(const struct http_options *o)
                                   .client = keep(h->client, o->client),
                                   .server = keep(h->server, o->server),
                                   .tls = o->tls,
+                                  .sni = o->sni,
                                   .port = o->server_port,
                                   .flow = o->flow };
     h->now_ns = USAGE_NO_TIME;

@@ -80,6 +80,7 @@ struct http_options {
     uint16_t server_port;         /* tells a provider where the Host has no port */
     const char *tls;              /* a constant: "TLSv1.3", …; NULL in clear */
     const struct flow_info *flow; /* for `label`; borrowed for the life of the result */
+    struct slice sni;             /* the host that TLS was opened for; borrowed as well */
 };
 
 struct http;

@@ -14,6 +14,7 @@ struct http_conn {
     struct http_shared *shared;
     struct slice client, server;
     const char *tls;
+    struct slice sni; /* empty: none */
     uint16_t port;
     const struct flow_info *flow;
 };

@@ -11,6 +11,7 @@ struct http_two {
     struct http_call *calls;
     size_t n;
     bool unseen[2]; /* joined, and where frames begin is not found yet */
+    bool hosts;     /* asked are others than the one that TLS named */
     int64_t now_ns;
 };
 
@@ -75,6 +76,21 @@ static void no_numbers(struct http_two *t, struct http_call *c)
     http_call_gap(c, STREAM_DOWN);
 }
 
+/*
+ * A client asks one host on a connection, unless several share address and certificate
+ * (RFC 9113, 9.1.1), which shows. So where compression hides the host of a request after
+ * a loss, it is the one that TLS was opened for, if all the others were.
+ */
+static void host_by_tls(struct http_two *t, struct slice *host)
+{
+    struct slice sni = t->conn->sni;
+    if (!host->n && sni.n && !t->hosts)
+        *host = sni;
+    else if (host->n)
+        t->hosts |=
+            !slice_istarts(*host, sni) || (host->n > sni.n && host->p[sni.n] != ':');
+}
+
 static void request(void *arg, uint32_t stream, const struct extract_header *field,
                     size_t n)
 {
@@ -91,6 +107,8 @@ static void request(void *arg, uint32_t stream, const struct extract_header *fie
     for (size_t i = 0; i < n && !r.host.n; i++)
         if (slice_eq(field[i].name, SLICE("host")))
             r.host = field[i].value;
+    if (r.host.n || doubt)
+        host_by_tls(t, &r.host);
     /* RFC 8441 */
     r.websocket = slice_eq(pseudo(field, n, SLICE(":protocol")), SLICE("websocket"));
     if (!r.method.n || (doubt && !r.target.n)) {

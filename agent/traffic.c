@@ -15,8 +15,8 @@ struct traffic_options traffic_defaults(void)
                                      .sealed_total = SEALED_TOTAL };
 }
 
-static void *open_http(void *arg, const struct flow_info *flow, const char *tls,
-                       struct stream_sink *sink)
+static void *open_http(void *arg, const struct flow_info *flow,
+                       const struct tls_info *tls, struct stream_sink *sink)
 {
     struct traffic *t = arg;
     char client[ENDPOINT_TEXT], server[ENDPOINT_TEXT];
@@ -24,7 +24,8 @@ static void *open_http(void *arg, const struct flow_info *flow, const char *tls,
                               .client = slice_str(endpoint_text(&flow->client, client)),
                               .server = slice_str(endpoint_text(&flow->server, server)),
                               .server_port = flow->server.port,
-                              .tls = tls,
+                              .tls = tls ? tls_version_name(tls->version) : NULL,
+                              .sni = slice_str(tls ? tls->sni : ""),
                               .flow = flow };
     struct http *h = http_new(&o);
     if (h)

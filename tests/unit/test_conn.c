@@ -34,12 +34,12 @@ static void on_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
              reset ? "reset" : "close");
 }
 
-static void *on_open(void *arg, const struct flow_info *flow, const char *tls,
+static void *on_open(void *arg, const struct flow_info *flow, const struct tls_info *tls,
                      struct stream_sink *sink)
 {
     struct above *a = arg;
     assert_int_equal(flow->client.port, 1234);
-    buf_addf(&a->log, "open %s|", tls ? tls : "clear");
+    buf_addf(&a->log, "open %s|", tls ? tls_version_name(tls->version) : "clear");
     *sink = (struct stream_sink){ a, on_data, on_gap, on_close };
     return a->refuse ? NULL : a;
 }

@@ -612,11 +612,14 @@ static void joined_everywhere(void **state)
 struct loss {
     size_t step, at, bytes; /* from `at` of that step on, and of later ones of its side */
     bool known;             /* how many */
+    const char *sni;        /* NULL: none */
 };
 
 static void play_lossy(struct watch *w, const struct script *s, const struct loss *l)
 {
-    struct http_options o = { .shared = &w->shared, .server_port = 443 };
+    struct http_options o = { .shared = &w->shared,
+                              .server_port = 443,
+                              .sni = slice_str(l->sni ? l->sni : "") };
     struct http *h = http_new(&o);
     struct stream_sink k;
     size_t lost = 0;
@@ -676,6 +679,35 @@ static void lost_anywhere(void **state)
     release(&s);
 }
 
+/* A request is lost, and with it what an index meant: the host is the one TLS names. */
+static void host_after_a_loss(void **state)
+{
+    static const struct {
+        const char *sni, *says;
+    } rows[] = {
+        { "api.openai.com", "a 1 ok exact 1+2; c 5 ok exact 5+6; " },
+        { NULL, "a 1 ok exact 1+2;  5 aborted missing; " },
+        { "other.example", "a 1 ok exact 1+2;  5 aborted missing; " },
+    };
+    struct script s;
+    (void)state;
+    begin(&s);
+    two_calls(&s);
+    ask(&s, 5, ASK("c"));
+    answer_head(&s, 5);
+    piece(&s, 5, ANSWER("c", "5", "6"), 0, 999, true);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct loss l = { .step = 4, .at = 3, .bytes = 20, .sni = rows[i].sni };
+        struct watch w;
+        seen_open(&w);
+        play_lossy(&w, &s, &l);
+        CHECK(!strcmp(buf_cstr(&w.says), rows[i].says), "row %zu: %s", i,
+              buf_cstr(&w.says));
+        seen_close(&w);
+    }
+    release(&s);
+}
+
 /* The request is whole, its reply went by before frames were found: known, but missing.
  */
 static void joined_past_the_reply(void **state)
@@ -725,9 +757,13 @@ static void joined_but_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cut),      cmocka_unit_test(upgraded),
-        cmocka_unit_test(limits),         cmocka_unit_test(joined_everywhere),
-        cmocka_unit_test(lost_anywhere),  cmocka_unit_test(joined_past_the_reply),
+        cmocka_unit_test(every_cut),
+        cmocka_unit_test(upgraded),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(joined_everywhere),
+        cmocka_unit_test(lost_anywhere),
+        cmocka_unit_test(host_after_a_loss),
+        cmocka_unit_test(joined_past_the_reply),
         cmocka_unit_test(joined_but_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
