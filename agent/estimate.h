@@ -20,7 +20,7 @@ struct estimate_sample {
     bool tools;         /* a tool was called */
     bool no_generation; /* embeddings and the like: there is no output */
     bool unthinking;    /* the request turned reasoning off */
-    uint64_t cut_at;    /* tokens of the limit at which it says it ended; 0: it does not */
+    uint64_t cut_at; /* tokens of the limit at which it says it ended; 0: it does not */
 };
 
 enum { ESTIMATE_MODELS = 256 }; /* calibrated at a time; a newcomer may take a slot */

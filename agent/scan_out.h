@@ -23,7 +23,7 @@ struct scan_report {
     uint64_t
         accountings[ACCOUNTING_ERROR + 1]; /* records by accounting, repeats left out */
     uint64_t again, grown, forgotten;
-    uint64_t window_bytes; /* memory of the table of recent calls */
+    uint64_t window_bytes;              /* memory of the table of recent calls */
     uint64_t outside;                   /* records before --from or after --to */
     uint64_t lost;                      /* out of memory */
     const struct scan_capture *capture; /* NULL: no capture was read */
