@@ -317,12 +317,11 @@ static void sent_text(void **state)
 {
     static const char head[] = "{\"model\":\"c\",\"prompt\":[\"",
                       tail[] = "\",\"b\"],\"suffix\":null}";
-    struct row row = { "api.openai.com",
-                       "/v1/completions",
-                       NULL,
-                       "application/json",
-                       "{\"id\":\"x\",\"choices\":[{\"text\":\"a\"}]}",
-                       200 };
+    struct row row = { .host = "api.openai.com",
+                       .path = "/v1/completions",
+                       .type = "application/json",
+                       .body = "{\"id\":\"x\",\"choices\":[{\"text\":\"a\"}]}",
+                       .status = 200 };
     char request[2048];
     struct got g;
     (void)state;
