@@ -11,8 +11,12 @@ uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
 
 static void save_begun(const struct extract_begun *b, struct buf *out)
 {
-    if (b->id_n && b->model_n)
-        buf_addf(out, " %.*s %.*s", (int)b->id_n, b->id, (int)b->model_n, b->model);
+    if (!b->id_n || !b->model_n)
+        return;
+    buf_addc(out, ' ');
+    buf_add(out, slice_of(b->id, b->id_n));
+    buf_addc(out, ' ');
+    buf_add(out, slice_of(b->model, b->model_n));
 }
 
 /*
