@@ -147,7 +147,8 @@ static void on_dark(void *arg, const struct dark_host *host,
     s->env->emit(s->env->emit_arg, &u);
 }
 
-/* A row of `apps` compares a header that holds keys. */
+/* A row of `apps` compares what the header tables of HTTP/2 else leave out: a header that
+ * holds keys, the query of a path. */
 static bool asks_credentials(const struct config_capture *c)
 {
     for (size_t i = 0; i < c->apps.n; i++) {
@@ -156,7 +157,7 @@ static bool asks_credentials(const struct config_capture *c)
         size_t n = 0;
         for (; *r->header && r->header_name[n] && n < sizeof name; n++)
             name[n] = (char)tolower((unsigned char)r->header_name[n]);
-        if (hpack_is_credential(slice_of(name, n)))
+        if (hpack_is_credential(slice_of(name, n)) || strchr(r->path, '?'))
             return true;
     }
     return false;
