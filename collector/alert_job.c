@@ -173,11 +173,13 @@ static size_t collect_known(const struct turn *t, unsigned c, struct alert_entry
 
 /*
  * The first of the list changed so recently that others may yet follow it: a network that
- * fails silences its agents within a minute, not within one look. Alertmanager too gets
- * them at once: it groups, but says what it has whenever its interval ends.
+ * fails silences its agents within a minute, not within one look. Alertmanager gathers
+ * what begins by itself, and says at once what began longer ago than it waits: it hears
+ * of that right away. What ends it says whenever its interval is over, so it gets ends
+ * together.
  */
-static bool gathering(const struct turn *t, enum alert_change change,
-                      struct alert_entry *const *list, size_t n)
+static bool gathering(const struct turn *t, enum notify_kind kind,
+                      enum alert_change change, struct alert_entry *const *list, size_t n)
 {
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < n; i++) {
@@ -186,6 +188,7 @@ static bool gathering(const struct turn *t, enum alert_change change,
         first = at < first ? at : first;
     }
     return n && t->row->grouped &&
+           !(kind == NOTIFY_ALERTMANAGER && change == ALERT_FIRED) &&
            t->run->now_ms - first < t->run->job->source.config->group_wait_ms;
 }
 
@@ -267,7 +270,7 @@ static enum status deliver(struct turn *t, unsigned c)
     for (size_t i = 0; i < 2 && st == ST_OK; i++) {
         struct notify_message m = message(t, changes[i] == ALERT_FIRED);
         size_t n = collect(t, c, changes[i], list);
-        if (gathering(t, changes[i], list, n))
+        if (gathering(t, (enum notify_kind)ch[c].kind, changes[i], list, n))
             n = 0;
         if (m.firing && again)
             n += collect_known(t, c, list + n);

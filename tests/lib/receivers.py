@@ -83,6 +83,12 @@ class Mail:
                 self.request.close()
 
             def handle(self):
+                try:
+                    self.converse()
+                except OSError:  # the client left, at a certificate it does not like
+                    outer.failed += 1
+
+            def converse(self):
                 self.secured = False
                 if implicit and not self.secure():
                     return

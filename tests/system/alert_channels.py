@@ -54,7 +54,8 @@ class Channels(unittest.TestCase):
 
     def configure(self, monthly_fixed, silent_after=86400, group_wait=1.5):
         if ALERTMANAGER and not self.am:
-            self.am = Alertmanager(ALERTMANAGER, self.c.dir)
+            # It must wait longer than all take to fall silent, and to be noticed by a busy collector.
+            self.am = Alertmanager(ALERTMANAGER, self.c.dir, round(2 * group_wait + 5))
         elif not ALERTMANAGER:
             print("prometheus-alertmanager is not here: tested without it")
         d, name = self.c.dir, json.dumps(HOSTILE)
