@@ -1,6 +1,8 @@
 /* From flow to plaintext: see conn.h. */
 #include "agent/conn.h"
 
+#include "agent/tunnel.h"
+
 #include <stdlib.h>
 
 struct conn;
@@ -29,6 +31,7 @@ struct conn {
     bool was_told;
     struct tls *tls; /* NULL in clear */
     unsigned looks_tls;
+    struct tunnel tunnel;
     void *upper;
     struct lazy outer, inner; /* of reassembly's bytes; of the plaintext of tls */
 };
@@ -178,6 +181,10 @@ static void turn_out_tls(struct conn *c, struct slice bytes)
 static void outer_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
 {
     struct conn *c = arg;
+    struct slice none = tunnel_take(&c->tunnel, d, &bytes);
+    lazy_data(c, &c->outer, STREAM_UP, ts_ns, none);
+    if (!bytes.n)
+        return;
     turn_out_tls(c, bytes);
     lazy_data(c, &c->outer, d, ts_ns, bytes);
     if (!c->tls)
@@ -192,6 +199,7 @@ static void outer_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice
 static void outer_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
 {
     struct conn *c = arg;
+    tunnel_gap(&c->tunnel);
     lazy_gap(&c->outer, d, ts_ns, bytes);
     dark_gap(&c->dark, d);
     if (c->tls)
@@ -291,6 +299,7 @@ static void tell_dark(struct conn *c)
 static void end_conn(struct conn *c)
 {
     struct conn_env *env = c->env;
+    env->stats.tunnels += tunnel_given(&c->tunnel);
     if (c->tls) {
         const struct tls_info *info = tls_info(c->tls);
         env->stats.dark += info->why != NULL;

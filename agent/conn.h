@@ -1,8 +1,8 @@
 /*
  * One captured connection between flow and the layer that reads plaintext: its first
- * bytes say whether it is TLS, and if so tls stands between them. The layer above is
- * opened when the first plaintext comes, so a dark connection costs it nothing; how dark
- * it was is said at the end. Pure. Fed by flow; feeds http.
+ * bytes, behind a CONNECT to a proxy, say whether it is TLS, and if so tls stands
+ * between. The layer above is opened when the first plaintext comes, so a dark connection
+ * costs it nothing; how dark it was is said at the end. Pure. Fed by flow; feeds http.
  */
 #ifndef BREAKEVEN_CONN_H
 #define BREAKEVEN_CONN_H
@@ -45,6 +45,7 @@ struct conn_stats {
     uint64_t clear, tls; /* connections by their first bytes */
     uint64_t dark;       /* TLS of which at least one direction ended dark */
     uint64_t dark_bytes; /* of all */
+    uint64_t tunnels;    /* through a proxy (CONNECT), of either */
     uint64_t refused;    /* not metered: no memory */
     uint64_t too_much;   /* given up: all that waits for secrets is over sealed_total */
     uint64_t too_late;   /* given up: no secrets within sealed_ns */

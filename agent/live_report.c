@@ -23,6 +23,7 @@ static void put_capture(const struct live_report *r, struct json_out *o)
     put(o, "connections", fs->flows);
     put(o, "connections_open", flow_table_count(capture_flows(t->capture)));
     put(o, "tls", t->conn.stats.tls);
+    put(o, "tunnels", t->conn.stats.tunnels);
     put(o, "exchanges", t->http.count[HTTP_exchanges]);
     put(o, "calls", r->calls);
     put(o, "retries", r->retries);

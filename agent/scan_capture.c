@@ -92,7 +92,7 @@ struct count {
     bool loss; /* part of the line of what was not read */
 };
 
-enum { COUNTS = 27 };
+enum { COUNTS = 28 };
 
 static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
 {
@@ -107,6 +107,7 @@ static size_t counts(const struct scan_capture *c, struct count at[COUNTS])
         { "bytes", "bytes", cs->bytes, false },
         { "flows", "connections", fs->flows, false },
         { "tls", "in TLS", t->conn.stats.tls, false },
+        { "tunnels", "through a proxy (CONNECT)", t->conn.stats.tunnels, true },
         { "exchanges", "HTTP exchanges", http[HTTP_exchanges], false },
         { "not_tcp", "packets of other protocols", cs->kinds[PACKET_OTHER], true },
         { "cut_headers", "packets without whole headers", cs->kinds[PACKET_CUT], true },
