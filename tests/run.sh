@@ -13,7 +13,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-fuzz_seconds=15 fuzz_seed=20261123 quick='' only=''
+fuzz_seconds=10 fuzz_seed=20261123 quick='' only=''
 while [ $# -gt 0 ]; do
     case $1 in
     --long) fuzz_seconds=600 fuzz_seed=0 # 0: another one each time

@@ -57,7 +57,7 @@ function put(make) {
   destroyAll();
   main.replaceChildren(make());
   main.removeAttribute('aria-busy');
-  mountAll();
+  return mountAll();
 }
 
 /* --- errors in words ---------------------------------------------------------------------- */
@@ -107,8 +107,9 @@ async function go(anew) {
     const data = await module.load({ q, signal: mine.signal });
     if (mine.signal.aborted) return;
     const text = JSON.stringify(data);
-    if (!same || anew || text !== shown.text) draw(module, data);
+    const old = shown;
     shown = { view, data, text, at: Date.now() };
+    if (!same || anew || text !== old.text) await draw(module, data);
   } catch (e) {
     if (e.name === 'AbortError' || mine.signal.aborted) return;
     put(() => failed(e));
@@ -127,8 +128,9 @@ async function go(anew) {
 function draw(module, data) {
   const path = focusPath();
   const { q } = state.read();
-  put(() => module.render(data, { q, set: state.set, again: () => { go(true); drawFiring(); } }));
+  const drawn = put(() => module.render(data, { q, set: state.set, again: () => { go(true); drawFiring(); } }));
   giveFocus(path);
+  return drawn;
 }
 
 function say() {

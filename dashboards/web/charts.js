@@ -46,18 +46,39 @@ export function fill(i, others) {
 
 let waiting = [];
 let living = [];
+let round = 0; // of drawing: who is not of this one stops
 const asTable = new Set(); // titles whose table is shown
 
 export function destroyAll() {
   for (const c of living) c.destroy();
   living = [];
   waiting = [];
+  round++;
 }
 
-// After the view stands in the document: canvases have a size only then.
-export function mountAll() {
-  for (const draw of waiting) { const c = draw(); if (c) living.push(c); }
+// Chart.js is half of the page: its numbers are asked for, and shown, without waiting for it.
+const chartjs = new Promise((done) => {
+  const script = document.getElementById('chartjs');
+  if (globalThis.Chart || !script) { done(); return; }
+  script.addEventListener('load', done);
+  script.addEventListener('error', done); // the first chart says that it is not there
+});
+
+// A page in the background gets no frames.
+const nextFrame = () => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); setTimeout(done, 100); });
+
+// After the view stands in the document: canvases have a size only then. One a frame, so that
+// numbers are on the screen before the first and each before the next.
+export async function mountAll() {
+  const mine = round, all = waiting;
   waiting = [];
+  if (all.length) await chartjs;
+  for (const draw of all) {
+    await nextFrame();
+    if (mine !== round) return;
+    const c = draw();
+    if (c) living.push(c);
+  }
 }
 
 function swatch(item) {
@@ -79,6 +100,7 @@ function legend(items, chart) {
     const b = el('button', { type: 'button', 'aria-pressed': 'true', title: clean(item.label).slice(0, 500) },
       swatch(item), el('span', null, shorten(item.label, 42)));
     b.addEventListener('click', () => {
+      if (!chart()) return; // not drawn yet, for some frames
       const on = b.getAttribute('aria-pressed') !== 'true';
       b.setAttribute('aria-pressed', String(on));
       const c = chart();

@@ -4,7 +4,6 @@ import { colour, dashes, figure, options, rgba } from './charts.js';
 import { asDay, asMinute, capital, percent } from './format.js';
 import { badge, card, code, el, empty, scroll, select, table } from './ui.js';
 
-/* global Chart */
 export async function load({ signal }) {
   const [records, workloads] = await Promise.all([ask('decision', null, signal), ask('workloads', null, signal)]);
   return { records: records.map((r) => r.result), workloads };
