@@ -8,7 +8,6 @@ In a network namespace of its own; tcpdump writes what went between curl and the
 Exit 0, 1, or 77 where a program or the right to make a namespace is missing.
 """
 import contextlib
-import http.server
 import json
 import os
 import shutil
@@ -20,31 +19,10 @@ import tempfile
 import time
 
 import live
+from h2c_pcap import Provider
 
 BACK, OPEN, CLOSED = 18443, 18888, 18889
 TURNS = 3
-
-
-class Provider(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    truth = []
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        n = len(self.truth) + 1
-        call = ("chatcmpl-proxy%026d" % n, 40 + n, 9 + n)
-        self.truth.append(call)
-        body = json.dumps({"id": call[0], "object": "chat.completion", "model": "gpt-4o-mini",
-                           "choices": [{"message": {"content": "CANARY-ANSWER " * 300}}],
-                           "usage": {"prompt_tokens": call[1], "completion_tokens": call[2]}})
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
 
 
 def serve_tls(tmp):
@@ -78,7 +56,7 @@ def tinyproxy(tmp, port, connect_port):
 
 def curl(port, keys, *more):
     """Some calls on one connection; how many were answered."""
-    ask = json.dumps({"model": "gpt-4o-mini",
+    ask = json.dumps({"model": "gpt-4o-mini", "coding": "identity",
                       "messages": [{"role": "user", "content": "CANARY-PROMPT " * 200}]})
     words = ["curl"]
     for turn in range(TURNS):
