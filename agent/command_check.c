@@ -34,10 +34,10 @@ static void count_call(void *arg, const struct usage *u)
     s->calls += u->accounting == ACCOUNTING_CALL;
 }
 
-static void on_line(void *arg, const struct line *line)
+static bool on_line(void *arg, const struct line *line)
 {
     struct sample *s = arg;
-    logline_feed_line(s->logline, line, count_call, s);
+    return logline_feed_line(s->logline, line, count_call, s);
 }
 
 /* Judge the first block as the agent would. */

@@ -30,6 +30,7 @@ struct lines {
     uint64_t pending; /* its bytes so far, squeezed away ones included */
     struct squeeze squeeze;
     bool skip;   /* too long: drop everything up to its newline */
+    bool next;   /* the line to come is wanted, as the one before said */
     size_t near; /* the last hit stood this far before its line's end; 0: hits are rare */
     struct lines_stats stats;
 };
@@ -67,7 +68,7 @@ static void forget_pending(struct lines *l)
 
 void lines_begin(struct lines *l, enum lines_need need, uint64_t offset, uint64_t number)
 {
-    l->need = need;
+    lines_set_need(l, need);
     l->offset = offset;
     l->number = number;
     forget_pending(l);
@@ -75,7 +76,8 @@ void lines_begin(struct lines *l, enum lines_need need, uint64_t offset, uint64_
 
 void lines_set_need(struct lines *l, enum lines_need need)
 {
-    l->need = need;
+    l->next = need == LINES_NEXT;
+    l->need = l->next ? LINES_USAGE : need;
 }
 
 /*
@@ -151,7 +153,7 @@ static void emit_line(struct lines *l, const char *first, const char *end,
                          .number = l->number,
                          .squeezed = l->squeeze.on };
     l->stats.candidates++;
-    emit(arg, &line);
+    l->next = emit(arg, &line);
 }
 
 /* The first line from `at` on that hits; NULL: none in this region. */
@@ -183,7 +185,7 @@ static void emit_region(struct lines *l, struct slice region, line_fn *emit, voi
     const char *at = region.p, *end = region.p + region.n;
     uint64_t number = l->number;
     while (at < end) {
-        bool wanted = l->need == LINES_ALL;
+        bool wanted = l->need == LINES_ALL || l->next;
         if (!wanted && !l->near) {
             const char *first = seek(l, region, at);
             if (!first)
@@ -193,7 +195,7 @@ static void emit_region(struct lines *l, struct slice region, line_fn *emit, voi
             wanted = true;
         }
         const char *nl = memchr(at, '\n', (size_t)(end - at));
-        if (wanted || hits_alike(l, slice_of(at, (size_t)(nl - at))))
+        if (wanted || hits_alike(l, slice_of(at, (size_t)(nl + 1 - at))))
             emit_line(l, at, nl, l->offset + (uint64_t)(at - region.p), emit, arg);
         l->number++;
         at = nl + 1;
@@ -208,7 +210,7 @@ static void end_long_line(struct lines *l, line_fn *emit, void *arg)
 {
     if (l->skip)
         l->stats.too_long++;
-    else if (l->need == LINES_ALL ||
+    else if (l->need == LINES_ALL || l->next ||
              needle_find(&l->needle, slice_of(l->buf, l->n), 0) != SIZE_MAX)
         emit_line(l, l->buf, l->buf + l->n, l->offset, emit, arg);
     l->stats.lines++;

@@ -1,8 +1,8 @@
 /*
  * Blocks of bytes in, candidate lines out. One vectorised search over each block finds
- * the lines that may hold usage (a token counter standing as a key, an error object);
- * every other line costs that search and nothing else. Fed by the tail source and by scan
- * with the bytes of one file in order, cut anywhere.
+ * the lines that may hold usage (a token counter standing as a key, an error object) or
+ * begin a record of several lines; every other line costs that search and nothing else.
+ * Fed by the tail source and by scan with the bytes of one file in order, cut anywhere.
  *
  * Constant memory: a line of more than LINES_HOLD bytes is squeezed while it is read, its
  * long strings (text that no parser of ours looks at) cut short; one that stays too long,
@@ -22,6 +22,7 @@ enum {
 /* Which lines are handed out. */
 enum lines_need {
     LINES_USAGE, /* what the search finds */
+    LINES_NEXT,  /* the next line that is not empty, then what the search finds */
     LINES_ALL,   /* every line that is not empty: wrapped formats, whose pieces hide it */
 };
 
@@ -32,7 +33,8 @@ struct line {
     bool squeezed;     /* longer than LINES_HOLD: long strings have lost their tails */
 };
 
-typedef void line_fn(void *arg, const struct line *line);
+/* Returns true when the next line (that is not empty) is wanted, whatever it says. */
+typedef bool line_fn(void *arg, const struct line *line);
 
 struct lines_stats {
     uint64_t bytes;      /* taken in */

@@ -66,7 +66,7 @@ void logline_free(struct logline *l)
     if (!l)
         return;
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
-        buf_release(&l->stream[i].text);
+        buf_release(&l->stream[i].text), buf_release(&l->stream[i].join.text);
     buf_release(&l->scratch);
     buf_release(&l->row);
     buf_release(&l->plain);
@@ -77,7 +77,7 @@ void logline_free(struct logline *l)
 /* --- feeding --------------------------------------------------------------------------
  */
 
-static void feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
+static bool feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
                  bool squeezed, usage_fn *emit, void *arg)
 {
     struct logline_judging j = { l, USAGE_NO_TIME, emit, arg };
@@ -92,40 +92,45 @@ static void feed(struct logline *l, struct slice line, uint64_t offset, uint64_t
                        : false;
     if (wrapped) {
         logline_piece(&j, &u, offset, number);
-        return;
+        return false;
     }
     if (l->wrap == LOGFORMAT_journal) {
         logline_journal(&j, line, offset, number);
-        return;
+        return false;
     }
     l->offset = offset;
     l->number = number;
     if (l->wrap == LOGFORMAT_csv)
         logline_row(&j, line, offset);
+    else if (logline_joins(&l->stream[0], line))
+        logline_line(&j, &l->stream[0], line, squeezed);
     else if (l->wrap == LOGFORMAT_auto || logline_wants(l, line))
         logline_judge(&j, line, squeezed);
+    return l->stream[0].join.depth;
 }
 
-void logline_feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
+bool logline_feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
                   usage_fn *emit, void *arg)
 {
-    feed(l, line, offset, number, false, emit, arg);
+    return feed(l, line, offset, number, false, emit, arg);
 }
 
-void logline_feed_line(struct logline *l, const struct line *line, usage_fn *emit,
+bool logline_feed_line(struct logline *l, const struct line *line, usage_fn *emit,
                        void *arg)
 {
-    feed(l, line->text, line->offset, line->number, line->squeezed, emit, arg);
+    return feed(l, line->text, line->offset, line->number, line->squeezed, emit, arg);
 }
 
 void logline_finish(struct logline *l, usage_fn *emit, void *arg)
 {
     struct logline_judging j = { l, USAGE_NO_TIME, emit, arg };
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
-        if (!l->stream[i].waiting)
-            continue;
-        l->stats.torn += l->wrap != LOGFORMAT_journal;
-        logline_end(&j, &l->stream[i]);
+        if (l->stream[i].waiting) {
+            l->stats.torn += l->wrap != LOGFORMAT_journal;
+            logline_end(&j, &l->stream[i]);
+        }
+        if (l->stream[i].join.depth)
+            logline_broken(&j, &l->stream[i]);
     }
 }
 

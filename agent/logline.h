@@ -1,8 +1,9 @@
 /*
  * One log file's lines -> judged calls. Knows the file's format (configured, or found by
- * looking: logformat.def), unwraps Docker and CRI and joins their split pieces, keeps
- * what a format needs from earlier lines (last time, cumulative counters), and hands the
- * JSON of a record to extract. Fed by the tail source and by scan with candidate lines.
+ * looking: logformat.def), unwraps Docker and CRI, joins their split pieces and what JSON
+ * was printed over several lines, keeps what a format needs from earlier lines (last
+ * time, cumulative counters), and hands the JSON of a record to extract. Fed by the tail
+ * source and by scan with candidate lines.
  *
  * State that must outlive a restart is small and free of log text: logline_save, kept by
  * the spool beside the read position. Refuses: reading files, deduplication.
@@ -42,7 +43,8 @@ struct logline_stats {
     uint64_t records;      /* judged and handed out, all accountings but none */
     uint64_t not_json;     /* promised a counter, but no parser could read them */
     uint64_t no_record;    /* read, and without anything to meter */
-    uint64_t too_long;     /* joined pieces over 1 MiB, squeezed lines without a record */
+    uint64_t too_long;     /* records in pieces or lines of over 1 MiB together, squeezed
+                              lines without a record */
     uint64_t torn;         /* pieces whose rest never came */
     uint64_t time_guessed; /* records timed by an earlier line or by the file */
     uint64_t points_dropped; /* of OTLP metrics beyond what a file's state follows */
@@ -69,12 +71,13 @@ enum lines_need logline_need(const struct logline *l);
 
 /*
  * Judge one line that stands at `offset`, line `number`. emit is called for each record;
- * the slices of its usage are valid during that call.
+ * the slices of its usage are valid during that call. True: a record goes on in the next
+ * line (logjoin.h), which must be fed whatever it says.
  */
-void logline_feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
+bool logline_feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
                   usage_fn *emit, void *arg);
 /* The same for a line of lines.h: as a line_fn cannot carry emit, callers wrap this. */
-void logline_feed_line(struct logline *l, const struct line *line, usage_fn *emit,
+bool logline_feed_line(struct logline *l, const struct line *line, usage_fn *emit,
                        void *arg);
 /* The file is over: pieces that still wait for their rest are judged as they are. */
 void logline_finish(struct logline *l, usage_fn *emit, void *arg);
@@ -88,8 +91,9 @@ enum logformat logline_format(const struct logline *l);
 
 /*
  * Offset from which reading must resume when everything before next_offset was fed: that
- * offset, or the first piece of a split line still waiting. Lines fed again because of
- * that are recognised and not judged twice, provided the saved state is loaded.
+ * offset, or the first piece of a split line or record still waiting. Lines fed again
+ * because of that are recognised and not judged twice, provided the saved state is
+ * loaded.
  */
 uint64_t logline_resume(const struct logline *l, uint64_t next_offset);
 

@@ -216,6 +216,8 @@ void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
         return;
     if (text.p[0] != '{')
         text = logtext_plain(text, &l->plain);
+    if (text.n && text.p[text.n - 1] != '}')
+        text = logtext_element(text);
     if (text.n == 0)
         return;
     if (j->line_ns != USAGE_NO_TIME)

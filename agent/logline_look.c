@@ -94,7 +94,9 @@ enum lines_need logline_sniff(struct logline *l, struct slice block, const char 
 
 enum lines_need logline_need(const struct logline *l)
 {
-    return l->wrap != LOGFORMAT_auto || logline_reads_all(l) ? LINES_ALL : LINES_USAGE;
+    if (l->wrap != LOGFORMAT_auto || logline_reads_all(l))
+        return LINES_ALL;
+    return l->stream[0].join.depth ? LINES_NEXT : LINES_USAGE;
 }
 
 enum logformat logline_look(struct slice text)

@@ -8,6 +8,7 @@
 
 #include "agent/journal.h"
 #include "agent/logcsv.h"
+#include "agent/logjoin.h"
 #include "agent/logline.h"
 #include "agent/logparse.h"
 #include "agent/logrule.h"
@@ -19,13 +20,16 @@ enum {
     LOGLINE_NAME = 200,
 };
 
-/* A stream of a wrapped file: the pieces of a line that has not ended. */
+/* A stream of a wrapped file: the pieces of a line, the lines of a record, that have not
+ * ended. What is not wrapped is the first stream. */
 struct logline_stream {
     struct buf text;
     bool waiting, overflow;
     uint64_t offset, number; /* of the first piece */
     uint64_t done;           /* lines of this stream before here have been judged */
     int64_t ts_ns;           /* of the latest piece */
+    struct logjoin join;
+    uint64_t join_offset, join_number; /* of its first line */
 };
 
 struct logline {
@@ -111,6 +115,19 @@ enum logformat logline_look(struct slice text);
 
 /* Judge one line of the application. */
 void logline_judge(struct logline_judging *j, struct slice text, bool squeezed);
+
+/*
+ * The same for one that may be part of a record of several lines; those that stand alone
+ * need not come here.
+ */
+void logline_line(struct logline_judging *j, struct logline_stream *s, struct slice text,
+                  bool squeezed);
+static inline bool logline_joins(const struct logline_stream *s, struct slice text)
+{
+    return s->join.depth || logjoin_may_begin(text);
+}
+/* The record that has begun never ends. */
+void logline_broken(struct logline_judging *j, struct logline_stream *s);
 
 /* A piece of a wrapped line; a line of `journalctl -o export`; a row of a table. */
 void logline_piece(struct logline_judging *j, const struct unwrapped *u, uint64_t offset,

@@ -3,9 +3,13 @@
 
 uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
 {
-    for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
-        if (l->stream[i].waiting && l->stream[i].offset < next_offset)
-            next_offset = l->stream[i].offset;
+    for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
+        const struct logline_stream *s = &l->stream[i];
+        if (s->waiting && s->offset < next_offset)
+            next_offset = s->offset;
+        if (s->join.depth && s->join_offset < next_offset)
+            next_offset = s->join_offset;
+    }
     return next_offset;
 }
 
@@ -19,6 +23,12 @@ static void save_begun(const struct extract_begun *b, struct buf *out)
     buf_add(out, slice_of(b->model, b->model_n));
 }
 
+/* Lines of a record that has not ended are read again. */
+static uint64_t done(const struct logline_stream *s)
+{
+    return s->join.depth && s->join_offset < s->done ? s->join_offset : s->done;
+}
+
 /*
  * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex, OTLP and consoles their own state,
  * for a table its names, else the id and model of a stream that has begun: one blank
@@ -29,7 +39,7 @@ void logline_save(const struct logline *l, struct buf *out)
     buf_addf(out, "3 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
     buf_addi(out, l->last_ns);
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
-        buf_addf(out, " %llu", (unsigned long long)l->stream[i].done);
+        buf_addf(out, " %llu", (unsigned long long)done(&l->stream[i]));
     if (l->wrap == LOGFORMAT_csv)
         buf_addf(out, " %.*s", (int)l->head_n, l->head);
     else if (l->format == LOGFORMAT_codex)

@@ -26,6 +26,8 @@ void logline_end(struct logline_judging *j, struct logline_stream *s)
     l->number = s->number;
     if (s->overflow)
         l->stats.too_long++;
+    else if (logline_joins(s, buf_slice(&s->text)))
+        logline_line(j, s, buf_slice(&s->text), false);
     else if (logline_wants(l, buf_slice(&s->text)))
         logline_judge(j, buf_slice(&s->text), false);
     s->waiting = s->overflow = false;
@@ -53,11 +55,66 @@ void logline_piece(struct logline_judging *j, const struct unwrapped *u, uint64_
         return;
     }
     s->done = offset + 1;
-    if (s->waiting || logline_wants(l, u->text)) {
+    if (s->waiting || logline_joins(s, u->text) || logline_wants(l, u->text)) {
         add_piece(s, u);
         logline_end(j, s);
     } else if (u->ts_ns != USAGE_NO_TIME) {
         l->last_ns = u->ts_ns;
+    }
+}
+
+void logline_broken(struct logline_judging *j, struct logline_stream *s)
+{
+    struct logline *l = j->l;
+    struct slice line, rest = buf_slice(&s->join.text);
+    l->offset = s->join_offset;
+    l->number = s->join_number;
+    l->stats.too_long += s->join.over;
+    for (s->join.depth = 0; rest.n; l->number++) {
+        slice_cut(rest, '\n', &line, &rest);
+        if (logline_wants(l, line))
+            logline_judge(j, line, false);
+    }
+    logjoin_reset(&s->join);
+}
+
+/* All lines of the record are there. */
+static void whole(struct logline_judging *j, struct logline_stream *s)
+{
+    struct logline *l = j->l;
+    l->offset = s->join_offset;
+    l->number = s->join_number;
+    struct slice text = logjoin_text(&s->join);
+    if (s->join.over)
+        l->stats.too_long++;
+    else if (logline_wants(l, text))
+        logline_judge(j, text, false);
+    logjoin_reset(&s->join);
+}
+
+void logline_line(struct logline_judging *j, struct logline_stream *s, struct slice text,
+                  bool squeezed)
+{
+    struct logline *l = j->l;
+    uint64_t offset = l->offset, number = l->number;
+    if (s->join.depth) {
+        switch (logjoin_add(&s->join, text, &text)) {
+        case LOGJOIN_MORE:
+            return;
+        case LOGJOIN_WHOLE:
+            whole(j, s);
+            break;
+        case LOGJOIN_BROKEN:
+            logline_broken(j, s);
+        }
+        l->offset = offset;
+        l->number = number;
+    }
+    if (!l->rule && logjoin_may_begin(text) && logjoin_begin(&s->join, text)) {
+        s->join_offset = offset;
+        s->join_number = number;
+    } else if (logline_wants(l, text)) {
+        logline_judge(j, text, squeezed);
     }
 }
 

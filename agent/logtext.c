@@ -12,7 +12,7 @@ bool logtext_begins_json(struct slice text)
         rest = slice_from(rest, 1);
     char next = rest.n ? rest.p[0] : '}';
     if (text.p[0] == '[')
-        return next == '{' || next == '[' || next == ']' || next == '}';
+        return rest.n && (next == '{' || next == '[' || next == ']');
     if (next != '"')
         return next == '}';
     rest = slice_from(rest, 1);
@@ -33,6 +33,17 @@ bool logtext_fragment(struct slice text)
         at++;
     return at + 1 < text.n && text.p[at] == '"' &&
            slice_starts(slice_trim(slice_from(text, at + 1)), SLICE(":"));
+}
+
+struct slice logtext_element(struct slice text)
+{
+    struct slice s = text;
+    size_t first = slice_starts(s, SLICE("[{")) || slice_starts(s, SLICE(",{"));
+    if (slice_ends(s, SLICE("},")) || (slice_ends(s, SLICE("}]")) && s.p[0] != '['))
+        s.n--;
+    else
+        return text;
+    return s.p[first] == '{' ? slice_from(s, first) : text;
 }
 
 bool logtext_quoted(struct slice s, struct slice *inside)

@@ -25,6 +25,12 @@ bool logtext_begins_json(struct slice line);
  */
 bool logtext_fragment(struct slice line);
 
+/*
+ * Without what an array that has an object a line puts around it: `[{…},`, `{…},`,
+ * `{…}]`. Any other line as it is.
+ */
+struct slice logtext_element(struct slice line);
+
 /* The inside of the quoted string that begins at s.p[0], up to its unescaped quote. */
 bool logtext_quoted(struct slice s, struct slice *inside);
 

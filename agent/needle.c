@@ -14,6 +14,7 @@ enum kind {
     PLAIN,   /* the literal is enough */
     COUNTER, /* part of a key whose value is a number, text, object or array */
     OBJECT,  /* part of a key whose value is an object or array */
+    OPENS,   /* the end of a line that may begin a record of several */
 };
 
 /*
@@ -69,10 +70,13 @@ static const struct literal {
     L("groq.com", 0, 3, 5, PLAIN),
     L("deepseek.com", 0, 7, 5, PLAIN),
     L("cohere.com", 0, 5, 5, PLAIN),
-    L("mistral.ai", 0, 6, 6, PLAIN),
-    L("openrouter.ai", 0, 9, 6, PLAIN),
-    L("perplexity.ai", 0, 9, 6, PLAIN),
-    L("x.ai", 0, 0, 6, PLAIN),
+    L("mistral.ai", 0, 6, 5, PLAIN),
+    L("openrouter.ai", 0, 9, 5, PLAIN),
+    L("perplexity.ai", 0, 9, 5, PLAIN),
+    L("x.ai", 0, 0, 5, PLAIN),
+    /* JSON over several lines: of two bytes, so that it may end a region */
+    L("{\n", 0, 0, 6, OPENS),
+    L("{\r", 0, 0, 6, OPENS),
     L("bedrock-runtime", 0, 4, 7, PLAIN),
     L("\"chatcmpl-", 0, 4, 7, PLAIN),
     L("\"resp_", 0, 3, 7, PLAIN),
@@ -153,7 +157,11 @@ static bool verify_bucket(const struct needle *n, struct slice s, size_t at, uns
         size_t first = at - l->anchor;
         if (s.n - first < l->length || memcmp(s.p + first, l->text, l->length) != 0)
             continue;
-        if (l->kind == PLAIN || key_with_value(s, first + l->stem, l->kind))
+        if (l->kind == OPENS && l->text[1] == '\r' &&
+            (s.n - first < 3 || s.p[first + 2] != '\n'))
+            continue;
+        if (l->kind == PLAIN || l->kind == OPENS ||
+            key_with_value(s, first + l->stem, l->kind))
             return true;
     }
     return false;
@@ -179,7 +187,7 @@ static size_t find_scalar(const struct needle *n, struct slice s, size_t at)
         if (buckets && verify(n, s, at, buckets))
             return at;
     }
-    return SIZE_MAX;
+    return at + 2 == s.n && s.p[at] == '{' && s.p[at + 1] == '\n' ? at : SIZE_MAX;
 }
 
 static uint64_t newlines_scalar(struct slice s)
@@ -353,10 +361,14 @@ bool needle_init_engine(struct needle *n, enum needle_engine engine)
     memset(n, 0, sizeof *n);
     for (size_t i = 0; i < sizeof literals / sizeof *literals; i++) {
         const struct literal *l = &literals[i];
+        unsigned char bit = (unsigned char)(1u << l->bucket);
         for (unsigned k = 0; k < 3; k++) {
             unsigned char c = (unsigned char)l->text[l->anchor + k];
-            n->lo[k][c & 15] |= (unsigned char)(1u << l->bucket);
-            n->hi[k][c >> 4] |= (unsigned char)(1u << l->bucket);
+            bool any = l->anchor + k >= l->length; /* behind a short literal */
+            for (unsigned v = 0; any && v < 16; v++)
+                n->lo[k][v] |= bit, n->hi[k][v] |= bit;
+            n->lo[k][c & 15] |= bit;
+            n->hi[k][c >> 4] |= bit;
         }
         for (unsigned b = l->bucket + 1; b <= NEEDLE_BUCKETS; b++)
             n->first[b] = (unsigned char)(i + 1);

@@ -2,7 +2,8 @@
  * The literal search in front of every log parser: does a region of lines hold anything
  * that may be usage, and where first? One pass finds the fingerprints of all literals at
  * once (a nibble table per byte position, shuffled 16 or 32 bytes at a time); a hit is
- * then verified in full: `oken` must stand in a key that has a value, not in prose.
+ * then verified in full: `oken` must stand in a key that has a value, not in prose. A
+ * line that ends in '{' is found too: a record of several lines may begin there.
  *
  * Bounds are exact: no byte outside the region is read. Refuses: to decide anything about
  * the line; a match only makes it worth a parse.

@@ -194,10 +194,10 @@ static void on_captured(void *arg, const struct usage *u, const struct http_orig
     s->origin = NULL;
 }
 
-static void on_line(void *arg, const struct line *line)
+static bool on_line(void *arg, const struct line *line)
 {
     struct scan *s = arg;
-    logline_feed_line(s->logline, line, on_record, s);
+    return logline_feed_line(s->logline, line, on_record, s);
 }
 
 /* --- a file that grows ----------------------------------------------------------------

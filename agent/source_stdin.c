@@ -26,10 +26,10 @@ static struct input *input_of(const struct source *s)
     return (struct input *)(uintptr_t)s;
 }
 
-static void on_line(void *arg, const struct line *line)
+static bool on_line(void *arg, const struct line *line)
 {
     struct input *in = arg;
-    logline_feed_line(in->logline, line, in->env->emit, in->env->emit_arg);
+    return logline_feed_line(in->logline, line, in->env->emit, in->env->emit_arg);
 }
 
 static void take(struct input *in, const char *p, size_t n)

@@ -146,6 +146,8 @@ enum status tail_file_open(struct tail_file *f)
 static void free_logline(struct tail_file *f)
 {
     tail_logline_state(f);
+    if (f->logline && f->resume < f->next) /* a half record is read again */
+        f->next = f->scanned = f->resume;
     logline_free(f->logline);
     f->logline = NULL;
 }

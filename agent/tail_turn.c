@@ -46,10 +46,10 @@ static void move_mark(struct tail_file *f, bool cut)
 
 /* --- feeding --- */
 
-static void on_line(void *arg, const struct line *line)
+static bool on_line(void *arg, const struct line *line)
 {
     struct tail_reader *r = arg;
-    logline_feed_line(r->at, line, r->env->emit, r->env->emit_arg);
+    return logline_feed_line(r->at, line, r->env->emit, r->env->emit_arg);
 }
 
 static struct logline *wake(struct tail_file *f, struct tail_reader *r)

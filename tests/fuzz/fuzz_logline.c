@@ -21,10 +21,10 @@ static void note(void *arg, const struct usage *u)
     r->records += u->accounting != ACCOUNTING_NONE;
 }
 
-static void on_line(void *arg, const struct line *line)
+static bool on_line(void *arg, const struct line *line)
 {
     struct reader *r = arg;
-    logline_feed_line(r->l, line, note, r);
+    return logline_feed_line(r->l, line, note, r);
 }
 
 static void reload(struct extract *x, const struct logline *l,

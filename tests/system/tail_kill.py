@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 of the agent at random moments, under load, with rotation: at the end the totals
 in the spool equal the truth exactly. Usage: tail_kill.py [kills]."""
+import json
 import os
 import shutil
 import subprocess
@@ -67,6 +68,18 @@ class Wrapped(Truth):
                         for i, piece in enumerate(pieces))
 
 
+class Printed(Truth):
+    """Every second line printed over several, as a reply or behind a log's text; and what
+    looks as if a record began there."""
+
+    def line(self):
+        line = super().line()
+        if self.calls % 2:
+            return line
+        head = self.random.choice(["", "2026-11-18 00:00:00 INFO reply: ", "if (x) {\n"])
+        return (head + json.dumps(json.loads(line), indent=2) + "\n").encode()
+
+
 def run(manner, kills, pattern, truth=None):
     directory, holder = scratch()
     os.mkdir(directory + "/logs")
@@ -91,7 +104,7 @@ def run(manner, kills, pattern, truth=None):
     have = agent.sees(truth.sums(), 30)
     agent.stop()
     have = totals(agent.state)
-    what = "%s, %s%s" % (manner, pattern, ", CRI" if isinstance(truth, Wrapped) else "")
+    what = "%s, %s, %s" % (manner, pattern, type(truth).__name__)
     report.case("kill -9 x %d, %s" % (kills, what), truth.sums(), have,
                 "%d rotations" % writer.rotations)
     again = agent.once()
@@ -101,6 +114,6 @@ def run(manner, kills, pattern, truth=None):
 
 run("rename", KILLS, "app.log")
 run("rename", KILLS // 3, "app.log", Wrapped(SEED))
-run("gzip", KILLS // 3, "app.log*")
-run("copytruncate", KILLS // 3, "app.log*")
+run("gzip", KILLS // 3, "app.log*", Printed(SEED))
+run("copytruncate", KILLS // 3, "app.log*", Printed(SEED))
 report.end()

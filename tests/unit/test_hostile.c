@@ -130,10 +130,11 @@ static void test_values(void **state)
     }
 }
 
-static void count_line(void *arg, const struct line *line)
+static bool count_line(void *arg, const struct line *line)
 {
     ++*(size_t *)arg;
     assert_true(slice_eq(line->text, slice_str(good)));
+    return false;
 }
 
 static void take(struct lines *l, struct slice s, size_t *n)

@@ -73,10 +73,10 @@ static const struct {
          WANT),
 };
 
-static void on_line(void *arg, const struct line *line)
+static bool on_line(void *arg, const struct line *line)
 {
     void **to = arg;
-    logline_feed_line(to[0], line, note, to[1]);
+    return logline_feed_line(to[0], line, note, to[1]);
 }
 
 /* Read through lines in pieces, stopping once at `stop` to begin again from the state. */

@@ -14,11 +14,12 @@
 
 #define HIT "{\"total_tokens\":5}"
 
-static void note(void *arg, const struct line *line)
+static bool note(void *arg, const struct line *line)
 {
     buf_addf(arg, "%llu@%llu%s:%.*s\n", (unsigned long long)line->number,
              (unsigned long long)line->offset, line->squeezed ? "!" : "",
              SLICE_FMT(line->text));
+    return slice_ends(line->text, SLICE("{"));
 }
 
 static void feed(struct lines *l, struct slice s, struct buf *out)
@@ -47,6 +48,10 @@ static const struct {
     { "\n" HIT HIT "\n" HIT, "2@1:" HIT HIT "\n3@38:" HIT "\n",
       "2@1:" HIT HIT "\n3@38:" HIT "\n" },
     { "a tokens\n:5\nb\n", "", "1@0:a tokens\n2@9::5\n3@12:b\n" },
+    { "a\nb {\n\nc\nd\n{\r\ne\n{", "2@2:b {\n4@7:c\n6@11:{\n7@14:e\n",
+      "1@0:a\n2@2:b {\n4@7:c\n5@9:d\n6@11:{\n7@14:e\n8@16:{\n" },
+    { HIT "\na {\n" HIT "\n{\n", "1@0:" HIT "\n2@19:a {\n3@23:" HIT "\n4@42:{\n",
+      "1@0:" HIT "\n2@19:a {\n3@23:" HIT "\n4@42:{\n" },
 };
 
 static void test_every_cut(void **state)
@@ -54,8 +59,9 @@ static void test_every_cut(void **state)
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         struct slice in = slice_str(cases[c].in);
-        for (enum lines_need need = LINES_USAGE; need <= LINES_ALL; need++) {
-            const char *want = need == LINES_ALL ? cases[c].all : cases[c].usage;
+        for (int all = 0; all < 2; all++) {
+            enum lines_need need = all ? LINES_ALL : LINES_USAGE;
+            const char *want = all ? cases[c].all : cases[c].usage;
             for (size_t cut = 0; cut <= in.n; cut++) {
                 struct buf out = { 0 };
                 struct lines *l = lines_new();
@@ -85,6 +91,9 @@ static void test_begin_in_the_middle(void **state)
     assert_string_equal(buf_cstr(&out), "78@1002:" HIT "\n");
     assert_int_equal(lines_offset(l), 1020 + 1);
     assert_int_equal(lines_number(l), 79);
+    lines_begin(l, LINES_NEXT, 1000, 77); /* inside of a record */
+    feed(l, SLICE("\nx\ny\n"), &out);
+    assert_string_equal(buf_cstr(&out), "78@1002:" HIT "\n78@1001:x\n");
     lines_free(l);
     buf_release(&out);
 }
@@ -117,7 +126,7 @@ struct counted {
     uint64_t last;
 };
 
-static void count(void *arg, const struct line *line)
+static bool count(void *arg, const struct line *line)
 {
     struct counted *c = arg;
     c->lines++;
@@ -128,6 +137,7 @@ static void count(void *arg, const struct line *line)
         assert_true(line->text.n < 1000);
         assert_true(slice_find(line->text, SLICE("\"],\"usage\":" HIT "}")) != SIZE_MAX);
     }
+    return false;
 }
 
 static void test_long_lines(void **state)

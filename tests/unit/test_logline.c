@@ -28,10 +28,10 @@ static void note(void *arg, const struct usage *u)
     buf_addf(&s->text, " %.*s;", SLICE_FMT(u->app));
 }
 
-static void on_line(void *arg, const struct line *line)
+static bool on_line(void *arg, const struct line *line)
 {
     struct notes *s = arg;
-    logline_feed_line(s->l, line, note, s);
+    return logline_feed_line(s->l, line, note, s);
 }
 
 /* What reading `file` gives, cut into pieces of `piece` bytes. */
@@ -109,6 +109,19 @@ static const struct {
           CRI("2", "stdout", "P", "tokens\":5")
               CRI("3", "stdout", "F", "0,\"completion_tokens\":7}"),
       "m 50/7@2 2026-11-02T10:00:03.000Z shop;", 0, 0, 0 },
+    { "Docker, records of several lines on both streams",
+      DOCKER("{\\n", "stdout", "1") DOCKER("INFO {\\n", "stderr", "2")
+          DOCKER("  \\\"model\\\": \\\"m\\\",\\n", "stdout",
+                 "3") DOCKER("  \\\"model\\\": \\\"n\\\",\\r\\n", "stderr", "3")
+              DOCKER("  \\\"prompt_tokens\\\": 5, \\\"completion_tokens\\\": 2\\n",
+                     "stdout", "4")
+                  DOCKER("  \\\"prompt_tokens\\\": 5, \\\"completion_tokens\\\": 3\\n",
+                         "stderr", "4") DOCKER("}\\n", "stdout", "5")
+                      DOCKER("} ok\\n", "stderr", "6"),
+      "m 5/2@1 2026-11-02T10:00:05.000Z shop;n 5/3@2 2026-11-02T10:00:06.000Z shop;", 0,
+      0, 0 },
+    { "a record of several lines that never ends",
+      "x {\n\"model\": \"m\",\n\"prompt_tokens\": 5,\n", "", 1, 0, 0 },
     { "broken JSON is counted", "{\"prompt_tokens\":50,\"completion\n", "", 1, 0, 0 },
     { "prose is not", "used 50 tokens, \"tokens\" and usage: high\n", "", 0, 0, 0 },
     { "Codex, counters of the turns before",
@@ -162,7 +175,7 @@ static void test_restart_at_every_line(void **state)
     struct extract *x = extract_new();
     for (size_t c = 0; c < sizeof files / sizeof *files; c++) {
         struct slice file = slice_str(files[c].file);
-        for (size_t stop = 0; stop < 4; stop++) {
+        for (size_t stop = 0; stop < 9; stop++) {
             struct notes s = { .l = NULL };
             struct buf saved = { 0 };
             const char *reason;

@@ -66,6 +66,22 @@ static void feed(struct logline *l, struct slice file, size_t from, size_t to,
     }
 }
 
+/* The line at which the agent that was stopped before line `stop` reads on. */
+static size_t resume(const struct logline *l, struct slice file, size_t stop)
+{
+    struct slice line, rest = file;
+    uint64_t at = 0;
+    size_t n = 0;
+    for (size_t i = 0; rest.n && i < stop; i++) {
+        slice_cut(rest, '\n', &line, &rest);
+        at += line.n + 1;
+    }
+    at = logline_resume(l, at);
+    for (size_t i = 0; i < at && i < file.n; i++)
+        n += file.p[i] == '\n';
+    return n;
+}
+
 static void check(const struct log_case *c, const struct buf *got, size_t stop,
                   size_t *wrong)
 {
@@ -88,13 +104,14 @@ static void run(struct extract *x, const struct log_case *c, size_t *wrong)
             CHECK(logline_format(l) == c->format, "%.*s: %s", SLICE_FMT(c->name),
                   logformat_name(logline_format(l)));
         feed(l, c->text, 0, stop, &out);
+        size_t from = resume(l, c->text, stop);
         uint64_t skipped = logline_stats(l)->not_json;
         logline_save(l, &saved);
         assert_true(saved.n <= LOGLINE_STATE_MAX);
         logline_free(l);
         l = logline_new(x, &(struct logline_options){ .mtime_ns = 1700000000000000000 });
         assert_int_equal(logline_load(l, buf_slice(&saved)), ST_OK);
-        feed(l, c->text, stop, SIZE_MAX, &out);
+        feed(l, c->text, from, SIZE_MAX, &out);
         logline_finish(l, describe, &out);
         check(c, &out, stop, wrong);
         skipped += logline_stats(l)->not_json;

@@ -1,0 +1,54 @@
+/*
+ * JSON that was printed over several lines, put back into one: replies as curl saves
+ * them, what `jq .` and JSON.stringify(x, null, 2) print, such a reply behind a log's
+ * prefix. Fed by logline with the lines of one application, in order.
+ *
+ * A '{' that ends a line may be anything (code, printed objects), so every line after it
+ * has to be one that JSON goes on with: the first that is not breaks the record, and the
+ * lines stand alone again. Bounded: beyond LOGJOIN_MAX a record is passed over. Refuses:
+ * to check more than the parsers behind it need.
+ */
+#ifndef BREAKEVEN_LOGJOIN_H
+#define BREAKEVEN_LOGJOIN_H
+
+#include "common/buf.h"
+
+enum { LOGJOIN_MAX = 1 << 20 /* bytes of a record, without its blanks */ };
+
+/* A zeroed struct waits for a record to begin. */
+struct logjoin {
+    struct buf
+        text; /* the lines so far, without blanks between tokens, '\n' between two */
+    unsigned depth; /* of brackets that are open; 0: none has begun */
+    char last;      /* byte that ended the line before */
+    bool bare;      /* began as JSON, without text before it */
+    bool over;      /* too long: text is gone */
+    size_t number;  /* where the line of a number ends that the next one may replace */
+};
+
+enum logjoin_step {
+    LOGJOIN_MORE,   /* the line belongs to the record, which goes on */
+    LOGJOIN_WHOLE,  /* it ended in this line; `rest` stands behind it */
+    LOGJOIN_BROKEN, /* the line does not belong to it (and is `rest`): it is no record */
+};
+
+/* May a record begin with this line? The quick look: does it end in '{'? */
+static inline bool logjoin_may_begin(struct slice line)
+{
+    return line.n && (line.p[line.n - 1] == '{' ||
+                      (line.p[line.n - 1] == 'r' && slice_ends(line, SLICE("{\\r"))) ||
+                      (line.p[line.n - 1] == '\r' && slice_ends(line, SLICE("{\r"))));
+}
+
+/* Begin with this line; false: no record does. `j` must wait. */
+bool logjoin_begin(struct logjoin *j, struct slice line);
+
+/* The next line of a record that has begun. */
+enum logjoin_step logjoin_add(struct logjoin *j, struct slice line, struct slice *rest);
+
+/* The record as one line, after LOGJOIN_WHOLE; valid until the next call. */
+struct slice logjoin_text(struct logjoin *j);
+/* Wait for the next record. */
+void logjoin_reset(struct logjoin *j);
+
+#endif
