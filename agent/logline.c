@@ -80,7 +80,7 @@ void logline_free(struct logline *l)
 static bool feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
                  bool squeezed, usage_fn *emit, void *arg)
 {
-    struct logline_judging j = { l, USAGE_NO_TIME, emit, arg };
+    struct logline_judging j = { l, USAGE_NO_TIME, emit, arg, { NULL, 0 } };
     struct unwrapped u;
     l->stats.lines++;
     if (!offset)
@@ -123,7 +123,7 @@ bool logline_feed_line(struct logline *l, const struct line *line, usage_fn *emi
 
 void logline_finish(struct logline *l, usage_fn *emit, void *arg)
 {
-    struct logline_judging j = { l, USAGE_NO_TIME, emit, arg };
+    struct logline_judging j = { l, USAGE_NO_TIME, emit, arg, { NULL, 0 } };
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
         if (l->stream[i].waiting) {
             l->stats.torn += l->wrap != LOGFORMAT_journal;

@@ -24,13 +24,19 @@ static void on_usage(void *arg, const struct usage *judged)
     }
     u.seen = SEEN_LOG;
     l->stats.records += u.accounting != ACCOUNTING_NONE;
+    if (j->session.n)
+        log_claude_message(&l->claude, j->session, &u);
     j->emit(j->arg, &u);
 }
 
 static size_t record(struct logline_judging *j, struct slice json, const char **why)
 {
     struct extract_hint hint = { j->l->provider_s, j->line_ns, &j->l->begun };
-    return extract_record(j->l->x, json, &hint, on_usage, j, why);
+    if (!log_claude_printed(json, &j->session))
+        j->session.n = 0;
+    size_t n = extract_record(j->l->x, json, &hint, on_usage, j, why);
+    j->session.n = 0;
+    return n;
 }
 
 static int otlp(struct logline *l, struct logparse *p)
@@ -62,6 +68,8 @@ static int parse(struct logline_judging *j, enum logformat format, struct slice 
         n = otlp(l, &p);
     else if (format == LOGFORMAT_console)
         n = log_console(&p, &l->console);
+    else if (format == LOGFORMAT_json)
+        n = log_claude_result(&p, &l->claude);
     else if (logparse_knows(format))
         n = log_fields(&p, format);
     *why = p.why;

@@ -41,6 +41,7 @@ struct logline {
     struct log_codex codex;
     struct log_otlp otlp;
     struct log_console console;
+    struct log_claude claude;
     struct extract_begun begun;
     struct journal journal;
     const struct logrule *rule;
@@ -68,6 +69,7 @@ struct logline_judging {
     int64_t line_ns; /* time that the line says around its record */
     usage_fn *emit;
     void *arg;
+    struct slice session; /* printed by claude -p: whose message the record is */
 };
 
 static inline bool logline_wraps(enum logformat f)

@@ -30,13 +30,13 @@ static uint64_t done(const struct logline_stream *s)
 }
 
 /*
- * "3 FORMAT WRAP LAST_NS DONE DONE", and for Codex, OTLP and consoles their own state,
- * for a table its names, else the id and model of a stream that has begun: one blank
- * between words, numbers decimal.
+ * "4 FORMAT WRAP LAST_NS DONE DONE", and for Codex, OTLP and consoles their own state,
+ * for a table its names, else the sessions that claude -p printed, the id and model of a
+ * stream that has begun: one blank between words, numbers decimal.
  */
 void logline_save(const struct logline *l, struct buf *out)
 {
-    buf_addf(out, "3 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
+    buf_addf(out, "4 %s %s ", logformat_name(l->format), logformat_name(l->wrap));
     buf_addi(out, l->last_ns);
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++)
         buf_addf(out, " %llu", (unsigned long long)done(&l->stream[i]));
@@ -50,8 +50,10 @@ void logline_save(const struct logline *l, struct buf *out)
         buf_addf(out, " %llu", (unsigned long long)l->console.prompt);
     else if (l->format == LOGFORMAT_regex || l->format == LOGFORMAT_fields)
         logrule_save(&l->counters, out);
-    else
+    else {
+        log_claude_save(&l->claude, out);
         save_begun(&l->begun, out);
+    }
 }
 
 /* The next word of a saved state; empty at its end. */
@@ -82,10 +84,11 @@ enum status logline_load(struct logline *l, struct slice state)
     struct log_codex codex = { .begin_ns = 0 };
     struct log_otlp otlp = { .calls = false };
     struct log_console console = { 0 };
+    struct log_claude claude = { .at = { { .session = 0 } } };
     struct extract_begun begun = { .id_n = 0 };
     struct logrule_state counters = { { 0 } };
     bool ruled;
-    if (!slice_eq(word(&state), SLICE("3")) || !logformat_parse(word(&state), &format) ||
+    if (!slice_eq(word(&state), SLICE("4")) || !logformat_parse(word(&state), &format) ||
         logline_wraps(format) || !logformat_parse(word(&state), &wrap) ||
         (wrap != LOGFORMAT_auto && !logline_wraps(wrap)) ||
         !slice_i64(word(&state), &last))
@@ -95,12 +98,13 @@ enum status logline_load(struct logline *l, struct slice state)
             return ST_BAD;
     ruled = format == LOGFORMAT_regex || format == LOGFORMAT_fields;
     bool table = wrap == LOGFORMAT_csv;
-    if (table                         ? state.n > LOGCSV_HEAD
-        : ruled                       ? !logrule_load(&counters, state)
-        : format == LOGFORMAT_codex   ? !log_codex_load(&codex, state)
-        : format == LOGFORMAT_otlp    ? !log_otlp_load(&otlp, state)
-        : format == LOGFORMAT_console ? !slice_u64(state, &console.prompt)
-                                      : !load_begun(&begun, state))
+    if (table                       ? state.n > LOGCSV_HEAD
+        : ruled                     ? !logrule_load(&counters, state)
+        : format == LOGFORMAT_codex ? !log_codex_load(&codex, state)
+        : format == LOGFORMAT_otlp  ? !log_otlp_load(&otlp, state)
+        : format == LOGFORMAT_console
+            ? !slice_u64(state, &console.prompt)
+            : !log_claude_load(&claude, word(&state)) || !load_begun(&begun, state))
         return ST_BAD;
     if (l->configured == LOGFORMAT_auto)
         l->wrap = wrap;
@@ -112,6 +116,7 @@ enum status logline_load(struct logline *l, struct slice state)
     l->codex = codex;
     l->otlp = otlp;
     l->console = console;
+    l->claude = claude;
     l->begun = begun;
     l->counters = counters;
     l->last_ns = last;

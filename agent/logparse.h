@@ -53,6 +53,36 @@ int log_codex(struct logparse *p, struct log_codex *state);
 void log_codex_save(const struct log_codex *state, struct buf *out);
 bool log_codex_load(struct log_codex *state, struct slice text);
 
+/* --- what `claude -p` prints: JSON whose result sums its messages up ------------------
+ */
+
+enum { LOG_CLAUDE_SESSIONS = 8, LOG_CLAUDE_COUNTS = 4 };
+
+/*
+ * Sessions of which messages were counted, newest first: hashes of the session (0: none)
+ * and of its latest message, counts (input, cache read and written, output) of the
+ * messages before that and of that. A zeroed struct begins a file.
+ */
+struct log_claude {
+    struct log_claude_session {
+        uint64_t session, message, sum[LOG_CLAUDE_COUNTS], last[LOG_CLAUDE_COUNTS];
+    } at[LOG_CLAUDE_SESSIONS];
+};
+
+/* Is it a message of such a session, or a part of one (--include-partial-messages)? */
+bool log_claude_printed(struct slice text, struct slice *session);
+/* What that message counts; the same one may come again with more. */
+void log_claude_message(struct log_claude *s, struct slice session,
+                        const struct usage *u);
+/*
+ * A result: what it has beyond the counted messages of its session, in no call of its own
+ * (agg_n 0); of a session that printed none, a call for each model.
+ */
+int log_claude_result(struct logparse *p, struct log_claude *s);
+/* " sessions" in one word ("-": none), and back. False: not what save wrote. */
+void log_claude_save(const struct log_claude *s, struct buf *out);
+bool log_claude_load(struct log_claude *s, struct slice text);
+
 /* --- OpenTelemetry, OTLP JSON lines ---------------------------------------------------
  */
 

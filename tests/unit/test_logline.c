@@ -253,23 +253,27 @@ static void test_bad_state(void **state)
     (void)state;
     static const char *const bad[] = { "",
                                        "1 json auto 5 0 0",
-                                       "3 json auto 5 0",
-                                       "3 json auto 5 0 0 0",
-                                       "3 json json 5 0 0",
-                                       "3 none auto 5 0 0",
-                                       "3 json auto x 0 0",
-                                       "3 json auto 5 -1 0",
-                                       "3 docker auto 5 0 0",
-                                       "3 codex auto 5 0 0",
-                                       "3 codex auto 5 0 0 1 2 3 4 5 x m s",
-                                       "3 codex auto 5 0 0 1 2 3 4 5 1 m s s",
-                                       "3 otlp auto 5 0 0 2",
-                                       "3 otlp auto 5 0 0 1 1:2" };
+                                       "4 json auto 5 0",
+                                       "4 json auto 5 0 0",
+                                       "4 json auto 5 0 0 - 0",
+                                       "4 json auto 5 0 0 1,2,3",
+                                       "4 json auto 5 0 0 0,2,3,4,5,6,7,8,9,10",
+                                       "4 json auto 5 0 0 1,2,3,4,5,6,7,8,9,10,11",
+                                       "4 json json 5 0 0",
+                                       "4 none auto 5 0 0",
+                                       "4 json auto x 0 0",
+                                       "4 json auto 5 -1 0",
+                                       "4 docker auto 5 0 0",
+                                       "4 codex auto 5 0 0",
+                                       "4 codex auto 5 0 0 1 2 3 4 5 x m s",
+                                       "4 codex auto 5 0 0 1 2 3 4 5 1 m s s",
+                                       "4 otlp auto 5 0 0 2",
+                                       "4 otlp auto 5 0 0 1 1:2" };
     struct extract *x = extract_new();
     struct logline *l = logline_new(x, &shop);
     for (size_t c = 0; c < sizeof bad / sizeof *bad; c++)
         assert_int_equal(logline_load(l, slice_str(bad[c])), ST_BAD);
-    assert_int_equal(logline_load(l, SLICE("3 json cri 5 10 20")), ST_OK);
+    assert_int_equal(logline_load(l, SLICE("4 json cri 5 10 20 -")), ST_OK);
     assert_int_equal(logline_need(l), LINES_ALL);
     logline_free(l);
     extract_free(x);
