@@ -129,11 +129,13 @@ static bool is_chunk(const struct raw *r)
 bool record_judge(struct extract *x, const struct raw *r, const struct extract_hint *hint,
                   struct usage *u)
 {
-    if (is_chunk(r))
-        return false;
+    if (is_chunk(r) || slice_eq(raw_str(r, S_OBJECT), SLICE("thread.run.step")))
+        return false; /* the run sums its steps up */
     struct slice spelled = raw_str(r, S_PROVIDER);
     if (slice_starts(raw_str(r, S_ID), SLICE("gen-"))) /* its body names who served it */
         spelled = SLICE("openrouter");
+    else if (slice_starts(raw_str(r, S_ID), SLICE("gen_")) && !spelled.n)
+        spelled = SLICE("vercel_gateway");
     struct slice provider = canonical(x, spelled.n ? spelled : hint->provider);
     struct shape shape = shape_of(r);
     if (r->flags & F_SYNTHETIC || slice_eq(raw_str(r, S_MODEL), SLICE("<synthetic>")))

@@ -5,8 +5,9 @@ usage: scan_corpus.py AGENT [--exchanges DIR] [--verbose]
 
 DIR (default $BREAKEVEN_CORPUS/exchanges) holds dev.jsonl.gz and dev.truth.jsonl. The
 replies of OpenAI, Anthropic and Gemini that are not streamed and are JSON become the
-lines of a log, in three shapes: the reply among request fields, the reply in a string,
-and the bare reply (calls with tokens only: nothing else tells what it was). `scan --calls`
+lines of a log, in four shapes: the reply among request fields, the same printed over
+several lines (some behind text, some with CRLF), the reply in a string, and the bare reply
+(calls with tokens only: nothing else tells what it was). `scan --calls`
 must give accounting, model and every token class of the truth, or of one of its
 alternatives. Exit 0, 1 on a difference, 77 without the corpus.
 """
@@ -70,6 +71,11 @@ def line_of(exchange, reply, shape):
         record["response"] = json.dumps(reply)
     else:
         record["response"] = reply
+    if shape == "printed":
+        style = len(json.dumps(reply)) % 4
+        text = json.dumps(record, indent=(2, 4, "\t", 0)[style])
+        return (text if style else "2026-11-02 10:00:00 INFO call: " + text).replace(
+            "\n", "\r\n" if style == 1 else "\n")
     return json.dumps(record)
 
 
@@ -106,9 +112,13 @@ def run_shape(agent, pairs, shape, verbose):
     if shape == "bare":
         pairs = [p for p in pairs if p[1]["accounting"] == "call"
                  and p[1]["input_total"] is not None]
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as log:
+    starts, at = [], 1
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", newline="") as log:
         for exchange, _, reply in pairs:
-            log.write(line_of(exchange, reply, shape) + "\n")
+            text = line_of(exchange, reply, shape) + "\n"
+            log.write(text)
+            starts.append(at)
+            at += text.count("\n")
         log.flush()
         out = subprocess.run([agent, "scan", "--calls", "--no-dedup", log.name],
                              capture_output=True, check=True).stdout
@@ -116,7 +126,7 @@ def run_shape(agent, pairs, shape, verbose):
     for call in map(json.loads, out.splitlines()):
         by_line.setdefault(call["line"], []).append(call)
     wrong = 0
-    for number, (exchange, truth, _) in enumerate(pairs, 1):
+    for number, (exchange, truth, _) in zip(starts, pairs):
         bad = judge(truth, by_line.get(number, []), shape)
         wrong += bool(bad)
         if bad and verbose:
@@ -150,7 +160,7 @@ def main():
                 and reply is not None):
             pairs.append((exchange, truth, reply))
     return 1 if sum(run_shape(args.agent, pairs, shape, args.verbose)
-                    for shape in ("fields", "string", "bare")) else 0
+                    for shape in ("fields", "printed", "string", "bare")) else 0
 
 
 if __name__ == "__main__":
