@@ -1,4 +1,4 @@
-/* A ring of the entries of the dynamic table: see hpack.h. */
+/* The dynamic table and its text, the grammar, the fields: see hpack.h. */
 #include "agent/hpack.h"
 
 #include "common/buf.h"
@@ -7,110 +7,141 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATIC = 61, INT_MAX_BYTES = 5, ENTRY_COST = 32, RING_LEAST = 16 };
+enum { STATIC = 61, INT_MAX_BYTES = 5, ENTRY_COST = 32 };
 enum { INDEXED = 0x80, INCREMENTAL = 0x40, RESIZE = 0x20, LITERAL_PREFIX = 15 };
 
+/* Instead of a name's length; UNREAD: + its place in the list. */
+#define UNKNOWN UINT32_MAX
+#define UNREAD  (UINT32_C(1) << 31)
+
 struct entry {
-    char *p;              /* name, then value; NULL: unknown */
+    uint32_t at;          /* of its name in the text; its value is behind */
     uint32_t name, value; /* bytes that are kept */
     uint32_t cost;        /* of the size of the table (4.1) */
 };
 
+/*
+ * Connections idle by thousands, so between two blocks a table is two pieces of memory of
+ * about the size that they need, and nothing of the library. New entries come behind the
+ * others; where there is no room, those that are left move to a new piece.
+ */
 struct hpack {
-    nghttp2_hd_inflater *strings; /* its own table stays empty */
-    struct entry *ring;
-    size_t slots;         /* a power of two */
-    uint64_t first, next; /* insertions that are remembered */
-    size_t bytes, limit;  /* of the table, as the encoder counts */
-    bool whole, keep_all;
-    struct buf one; /* the field at hand, rewritten */
+    struct entry *entry; /* [oldest, next) */
+    char *text;
+    uint32_t oldest, next, entries_room;
+    uint32_t used, room; /* of the text */
+    size_t bytes, limit; /* of the table, as the encoder counts */
+    enum hpack_keep keep;
+    bool whole;
 };
 
-struct hpack *hpack_new(bool keep_all)
+struct hpack *hpack_new(enum hpack_keep keep)
 {
     struct hpack *h = calloc(1, sizeof *h);
     if (!h)
         return NULL;
     h->whole = true;
-    h->keep_all = keep_all;
+    h->keep = keep;
     h->limit = HPACK_TABLE_BYTES;
-    if (nghttp2_hd_inflate_new(&h->strings) == 0)
-        return h;
-    free(h);
-    return NULL;
+    return h;
 }
 
 /* --- the table ------------------------------------------------------------------------
  */
 
-static struct entry *slot(struct hpack *h, uint64_t insertion)
+static void forget_all(struct hpack *h)
 {
-    return &h->ring[insertion & (h->slots - 1)];
-}
-
-static void forget_oldest(struct hpack *h)
-{
-    struct entry *e = slot(h, h->first++);
-    h->bytes -= e->cost;
-    free(e->p);
-    *e = (struct entry){ .p = NULL };
+    free(h->entry);
+    free(h->text);
+    h->entry = NULL;
+    h->text = NULL;
+    h->oldest = h->next = h->entries_room = h->used = h->room = 0;
+    h->bytes = 0;
 }
 
 static void shrink_to(struct hpack *h, size_t bytes)
 {
-    while (h->bytes > bytes && h->first < h->next)
-        forget_oldest(h);
+    while (h->bytes > bytes)
+        h->bytes -= h->entry[h->oldest++].cost;
+    if (h->oldest == h->next)
+        forget_all(h);
 }
 
 void hpack_lose(struct hpack *h)
 {
-    while (h->first < h->next)
-        forget_oldest(h);
+    forget_all(h);
     h->whole = false;
     h->limit = HPACK_TABLE_LOST;
 }
 
 void hpack_free(struct hpack *h)
 {
-    if (!h)
-        return;
-    hpack_lose(h);
-    nghttp2_hd_inflate_del(h->strings);
-    buf_release(&h->one);
-    free(h->ring);
+    if (h)
+        forget_all(h);
     free(h);
 }
 
 /* The entry of an index beyond the static table; NULL: it is not in there. */
-static const struct entry *at(struct hpack *h, uint32_t index)
+static const struct entry *at(const struct hpack *h, uint32_t index)
 {
-    uint64_t age = index - STATIC - 1;
-    return age < h->next - h->first ? slot(h, h->next - 1 - age) : NULL;
+    uint32_t age = index - STATIC - 1;
+    return age < h->next - h->oldest ? &h->entry[h->next - 1 - age] : NULL;
 }
 
-static bool grow(struct hpack *h)
+static struct slice name_of(const struct hpack *h, const struct entry *e)
 {
-    size_t slots = h->slots ? 2 * h->slots : RING_LEAST;
-    struct entry *ring = calloc(slots, sizeof *ring);
-    if (!ring)
+    if (e->name > UNREAD)
+        return hpack_unread_name(e->name - UNREAD);
+    return slice_of(h->text + e->at, e->name);
+}
+
+static struct slice value_of(const struct hpack *h, const struct entry *e)
+{
+    return slice_of(h->text + e->at + e->name, e->value);
+}
+
+/* A quarter is left free, so what moves is at most four times what comes. */
+static uint32_t with_spare(uint32_t n)
+{
+    return n + n / 4 + 1;
+}
+
+static bool room_for_entry(struct hpack *h)
+{
+    uint32_t live = h->next - h->oldest, room = with_spare(live);
+    if (h->next < h->entries_room)
+        return true;
+    struct entry *to = malloc(room * sizeof *to);
+    if (!to)
         return false;
-    for (uint64_t i = h->first; i < h->next; i++)
-        ring[i & (slots - 1)] = *slot(h, i);
-    free(h->ring);
-    h->ring = ring;
-    h->slots = slots;
+    if (live)
+        memcpy(to, h->entry + h->oldest, live * sizeof *to);
+    free(h->entry);
+    h->entry = to;
+    h->oldest = 0;
+    h->next = live;
+    h->entries_room = room;
     return true;
 }
 
-bool hpack_is_credential(struct slice name)
+static bool room_for_text(struct hpack *h, size_t n)
 {
-    static const char *const words[] = { "auth", "cookie", "key", "secret" };
-    static const char token[] = "token";
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (slice_find(name, slice_str(words[i])) != SIZE_MAX)
-            return name.p[0] != ':';
-    return name.n >= sizeof token - 1 &&
-           slice_eq(slice_from(name, name.n - (sizeof token - 1)), SLICE(token));
+    uint32_t begin = h->oldest < h->next ? h->entry[h->oldest].at : h->used;
+    uint32_t live = h->used - begin, room = with_spare(live + (uint32_t)n);
+    if (n < h->room - h->used)
+        return true;
+    char *to = malloc(room);
+    if (!to)
+        return false;
+    if (live)
+        memcpy(to, h->text + begin, live);
+    for (uint32_t i = h->oldest; i < h->next; i++)
+        h->entry[i].at -= begin;
+    free(h->text);
+    h->text = to;
+    h->used = live;
+    h->room = room;
+    return true;
 }
 
 /* Path and, of its query, what provider.c asks for. */
@@ -134,23 +165,27 @@ static size_t keep_path(char *to, struct slice path)
     return n;
 }
 
-static struct entry entry_of(const struct hpack *h, struct slice name, struct slice value)
+/* Name, and what is kept of the value, behind the text. */
+static bool write_entry(struct hpack *h, struct slice name, struct slice value,
+                        struct entry *e)
 {
-    struct entry e = { .cost = (uint32_t)(name.n + value.n + ENTRY_COST) };
-    bool path = slice_eq(name, SLICE(":path"));
-    if (!h->keep_all && hpack_is_credential(name))
+    bool all = h->keep == HPACK_KEEP_ALL;
+    if (!all && hpack_is_credential(name))
         value.n = 0;
-    e.p = malloc(name.n + value.n + 1);
-    if (!e.p)
-        return e;
-    memcpy(e.p, name.n ? name.p : "", name.n);
-    e.name = (uint32_t)name.n;
-    e.value = (uint32_t)value.n;
-    if (path && !h->keep_all)
-        e.value = (uint32_t)keep_path(e.p + name.n, value);
-    else if (value.n)
-        memcpy(e.p + name.n, value.p, value.n);
-    return e;
+    if (!room_for_text(h, name.n + value.n))
+        return false;
+    char *to = h->text + h->used;
+    memcpy(to, name.n ? name.p : "", name.n);
+    to += name.n;
+    if (!all && slice_eq(name, SLICE(":path")))
+        value.n = keep_path(to, value);
+    else
+        memcpy(to, value.n ? value.p : "", value.n);
+    *e = (struct entry){ .at = h->used,
+                         .name = (uint32_t)name.n,
+                         .value = (uint32_t)value.n };
+    h->used += e->name + e->value;
+    return true;
 }
 
 /* name.p NULL: it was added, but what it is remains unknown. */
@@ -160,14 +195,14 @@ static bool insert(struct hpack *h, struct slice name, struct slice value)
     shrink_to(h, cost < h->limit ? h->limit - cost : 0);
     if (cost > h->limit) /* empties the table, and is not an error (4.4) */
         return true;
-    if (h->next - h->first == h->slots && !grow(h))
+    unsigned unread = name.p && h->keep == HPACK_KEEP_READ ? hpack_unread(name) : 0;
+    struct entry e = { .at = h->used, .name = unread ? UNREAD + unread : UNKNOWN };
+    if (!room_for_entry(h) || (name.p && !unread && !write_entry(h, name, value, &e)))
         return false;
-    struct entry e = { .cost = ENTRY_COST };
-    if (name.p)
-        e = entry_of(h, name, value);
-    *slot(h, h->next++) = e;
-    h->bytes += e.cost;
-    return !name.p || e.p;
+    e.cost = (uint32_t)cost;
+    h->entry[h->next++] = e;
+    h->bytes += cost;
+    return true;
 }
 
 static bool resize(struct hpack *h, uint32_t bytes)
@@ -230,21 +265,24 @@ static void add_length(struct buf *b, size_t n)
 
 struct reading {
     struct hpack *h;
+    nghttp2_hd_inflater *strings; /* its own table stays empty */
+    struct buf one;               /* the field at hand, rewritten */
     hpack_fn *emit;
     void *arg;
     size_t unknown;
 };
 
-/* h->one is a block of one field that speaks of no dynamic entry. */
+/* r->one is a block of one field that speaks of no dynamic entry. */
 static bool inflate(struct reading *r, bool added)
 {
-    nghttp2_hd_inflater *hd = r->h->strings;
-    struct slice in = buf_slice(&r->h->one);
+    struct slice in = buf_slice(&r->one);
     bool seen = false, kept = true;
+    if (r->one.st != ST_OK || (!r->strings && nghttp2_hd_inflate_new(&r->strings) != 0))
+        return false;
     for (int flags = 0; !(flags & NGHTTP2_HD_INFLATE_FINAL);) {
         nghttp2_nv nv;
-        ssize_t n =
-            nghttp2_hd_inflate_hd2(hd, &nv, &flags, (const uint8_t *)in.p, in.n, 1);
+        ssize_t n = nghttp2_hd_inflate_hd2(r->strings, &nv, &flags, (const uint8_t *)in.p,
+                                           in.n, 1);
         if (n < 0)
             return false;
         in = slice_from(in, (size_t)n);
@@ -259,14 +297,14 @@ static bool inflate(struct reading *r, bool added)
             return false;
         }
     }
-    return nghttp2_hd_inflate_end_headers(hd) == 0 && seen && kept;
+    return nghttp2_hd_inflate_end_headers(r->strings) == 0 && seen && kept;
 }
 
 /* An entry that must be there, unless something was lost. */
 static bool dynamic(struct reading *r, uint32_t index, const struct entry **e)
 {
     *e = at(r->h, index);
-    if (*e && !(*e)->p)
+    if (*e && (*e)->name == UNKNOWN)
         *e = NULL;
     return *e || !r->h->whole;
 }
@@ -278,13 +316,13 @@ static bool indexed(struct reading *r, struct slice *in)
     if (!integer(in, 7, &index) || !index)
         return false;
     if (index <= STATIC) {
-        buf_addc(&r->h->one, (char)(INDEXED | index));
+        buf_addc(&r->one, (char)(INDEXED | index));
         return inflate(r, false);
     }
     if (!dynamic(r, index, &e))
         return false;
-    if (e)
-        r->emit(r->arg, slice_of(e->p, e->name), slice_of(e->p + e->name, e->value));
+    if (e && e->name <= UNREAD)
+        r->emit(r->arg, name_of(r->h, e), value_of(r->h, e));
     r->unknown += !e;
     return true;
 }
@@ -292,7 +330,7 @@ static bool indexed(struct reading *r, struct slice *in)
 /* Rewritten to a literal without indexing (6.2.2). */
 static bool literal(struct reading *r, struct slice *in)
 {
-    struct buf *b = &r->h->one;
+    struct buf *b = &r->one;
     bool added = (unsigned char)in->p[0] & INCREMENTAL;
     struct slice name = { NULL, 0 }, value;
     const struct entry *e = NULL;
@@ -313,20 +351,21 @@ static bool literal(struct reading *r, struct slice *in)
     } else {
         buf_addc(b, 0);
         if (e) {
-            add_length(b, e->name);
-            buf_add(b, slice_of(e->p, e->name));
+            name = name_of(r->h, e);
+            add_length(b, name.n);
+            buf_add(b, name);
         } else {
             buf_add(b, name);
         }
     }
     buf_add(b, value);
-    return b->st == ST_OK && inflate(r, added);
+    return inflate(r, added);
 }
 
 bool hpack_block(struct hpack *h, struct slice in, hpack_fn *emit, void *arg,
                  size_t *unknown)
 {
-    struct reading r = { h, emit, arg, 0 };
+    struct reading r = { .h = h, .emit = emit, .arg = arg };
     bool ok = true;
     while (ok && in.n) {
         unsigned char c = (unsigned char)in.p[0];
@@ -337,8 +376,11 @@ bool hpack_block(struct hpack *h, struct slice in, hpack_fn *emit, void *arg,
             ok = literal(&r, &in);
         else
             ok = integer(&in, 5, &size) && resize(h, size);
-        buf_wipe(&h->one);
+        buf_wipe(&r.one);
     }
+    if (r.strings)
+        nghttp2_hd_inflate_del(r.strings);
+    buf_release(&r.one);
     *unknown = r.unknown;
     return ok;
 }

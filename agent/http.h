@@ -44,7 +44,8 @@ struct http_origin {
     const char *tls; /* "TLSv1.3", …; NULL in clear */
     int64_t stream;  /* of HTTP/2; -1 for HTTP/1 */
     /* A batch's results hold calls: each comes before the exchange's own verdict, `part`
-       set; what of them is new the receiver sums up here, to have it with the verdict. */
+       set; what of them is new the receiver sums up here, to have it with the verdict.
+       NULL: there was no batch, or no memory. */
     bool part;
     struct usage *delivered;
     const struct http_notes *notes;

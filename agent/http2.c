@@ -1,8 +1,6 @@
 /* Frames are read byte-wise up to their payload; DATA is handed on as it comes. */
 #include "agent/http2.h"
 
-#include "agent/hpack.h"
-
 enum {
     DATA,
     HEADERS,
@@ -17,13 +15,13 @@ enum {
 };
 enum { END_STREAM = 1, END_HEADERS = 4, PADDED = 8, HAS_PRIORITY = 32 };
 
-enum status http2_init(struct http2 *h, size_t header_bytes, bool keep_all,
+enum status http2_init(struct http2 *h, size_t header_bytes, enum hpack_keep keep,
                        const struct http2_events *on, void *arg)
 {
     *h = (struct http2){ .on = on, .arg = arg, .header_bytes = header_bytes };
     h->block.limit = header_bytes;
     arena_init(&h->fields, 2 * header_bytes);
-    h->hpack = hpack_new(keep_all);
+    h->hpack = hpack_new(keep);
     return h->hpack ? ST_OK : ST_NOMEM;
 }
 

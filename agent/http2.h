@@ -13,6 +13,7 @@
 #define BREAKEVEN_HTTP2_H
 
 #include "agent/extract.h"
+#include "agent/hpack.h"
 #include "common/arena.h"
 
 enum { HTTP2_FIELDS = 200, HTTP2_FRAME_HEAD = 9 };
@@ -25,8 +26,6 @@ struct http2_events {
     void (*end)(void *arg, uint32_t stream);   /* END_STREAM */
     void (*reset)(void *arg, uint32_t stream); /* RST_STREAM */
 };
-
-struct hpack;
 
 struct http2 {
     const struct http2_events *on;
@@ -49,8 +48,8 @@ struct http2 {
     const char *why; /* it is dead; NULL: it is not */
 };
 
-/* `on` and `arg` are borrowed; keep_all: hpack.h. ST_NOMEM. */
-enum status http2_init(struct http2 *h, size_t header_bytes, bool keep_all,
+/* `on` and `arg` are borrowed. ST_NOMEM. */
+enum status http2_init(struct http2 *h, size_t header_bytes, enum hpack_keep keep,
                        const struct http2_events *on, void *arg);
 void http2_release(struct http2 *h);
 

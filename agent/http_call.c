@@ -68,8 +68,6 @@ struct http_call *http_call_new(const struct http_conn *conn,
     c->left = UINT64_MAX;
     c->first_ns = c->sent_ns = ts_ns;
     c->byte_ns = c->token_ns = c->end_ns = NOT_YET;
-    usage_init(&c->delivered);
-    c->delivered.agg_n = 0;
     c->head = slice_eq(r->method, SLICE("HEAD"));
     c->websocket = r->websocket;
     c->connect = slice_eq(r->method, SLICE("CONNECT"));
@@ -119,9 +117,13 @@ void http_call_response(struct http_call *c, uint16_t status,
 static void part(void *arg, const struct usage *u)
 {
     struct http_call *c = arg;
+    if (!c->delivered && (c->delivered = malloc(sizeof *c->delivered))) {
+        usage_init(c->delivered);
+        c->delivered->agg_n = 0;
+    }
     struct http_origin o = {
         c->conn->client, c->conn->server, c->conn->tls, c->stream, true,
-        &c->delivered,   &c->notes
+        c->delivered,    &c->notes
     };
     c->conn->shared->emit(c->conn->shared->arg, u, &o);
 }
@@ -261,7 +263,7 @@ static void judge(struct http_call *c)
     struct http_shared *s = c->conn->shared;
     if (extract_state_lost(c->state))
         count(c, HTTP_over_limit);
-    struct verdict v = { .call = c, .delivered = &c->delivered };
+    struct verdict v = { .call = c, .delivered = c->delivered };
     bool whole = c->done[STREAM_DOWN] && !c->lost;
     if (c->decode[STREAM_DOWN] && whole && !decode_whole(c->decode[STREAM_DOWN]))
         count(c, HTTP_bad_coding);
@@ -299,5 +301,6 @@ void http_call_end(struct http_call *c, int64_t ts_ns)
     decode_free(c->decode[STREAM_UP]);
     decode_free(c->decode[STREAM_DOWN]);
     extract_state_free(c->conn->shared->extract, c->state);
+    free(c->delivered);
     free(c);
 }

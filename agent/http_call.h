@@ -46,7 +46,7 @@ struct http_call {
     struct http_socket *socket; /* what it has become; bodies go there */
     int64_t stream;             /* of HTTP/2; -1 */
     int64_t first_ns, sent_ns, byte_ns, token_ns, end_ns; /* INT64_MIN: not yet */
-    struct usage delivered;                               /* see struct http_origin */
+    struct usage *delivered; /* see struct http_origin; NULL: no batch */
 };
 
 /*

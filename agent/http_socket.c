@@ -69,7 +69,6 @@ static void on_call(void *arg, const struct usage *u)
                              .server = conn->server,
                              .tls = conn->tls,
                              .stream = s->call->stream,
-                             .delivered = &s->call->delivered,
                              .notes = &notes };
     notes.retry = -1; /* the upgrade's, not each call's */
     count(s, HTTP_socket_calls);

@@ -228,6 +228,14 @@ static const struct http2_events events[2] = {
 /* --- connection -----------------------------------------------------------------------
  */
 
+/* Rules about whose call it is may ask for any field of a request. */
+static enum hpack_keep keep_of(const struct http_shared *s, enum stream_dir d)
+{
+    if (d == STREAM_DOWN || !s->label)
+        return HPACK_KEEP_READ;
+    return s->keep_credentials ? HPACK_KEEP_ALL : HPACK_KEEP_UNREAD;
+}
+
 struct http_two *http_two_new(const struct http_conn *c, struct http_call *first)
 {
     struct http_two *t = calloc(1, sizeof *t);
@@ -243,7 +251,7 @@ struct http_two *http_two_new(const struct http_conn *c, struct http_call *first
     t->conn = c;
     for (int d = 0; d < 2; d++) {
         if (http2_init(&t->side[d], c->shared->limits.header_bytes,
-                       c->shared->keep_credentials, &events[d], t) != ST_OK) {
+                       keep_of(c->shared, (enum stream_dir)d), &events[d], t) != ST_OK) {
             http_two_free(t, 0);
             return NULL;
         }

@@ -8,6 +8,9 @@ enum {
     /* The event before is not packed: at worst it is walked once more. */
     BLOCKS = (offsetof(struct exchange, repeat) + BLOCK - 1) / BLOCK,
     BITMAP = (BLOCKS + 7) / 8,
+    /* Packed memory comes in steps: an exchange grows a little with its first events, and
+     * thousands that do would leave as many holes that fit none of them. */
+    STEP = 512,
 };
 
 union place {
@@ -101,7 +104,7 @@ static void pack(struct parked *e, const union place *from)
         n++;
     }
     e->size = BITMAP + n * BLOCK;
-    e->packed = malloc(e->size);
+    e->packed = malloc((e->size + STEP - 1) / STEP * STEP);
     e->lost = !e->packed;
     if (e->lost)
         return;

@@ -150,7 +150,7 @@ static void print_call(struct scan *s, const struct usage *u, enum dedup_verdict
  */
 static void deliver(struct usage *sum, const struct usage *u, enum dedup_verdict verdict)
 {
-    if (verdict == DEDUP_AGAIN)
+    if (verdict == DEDUP_AGAIN || !sum)
         return;
     sum->agg_n += u->agg_n;
     for (unsigned f = 0; f < USAGE_N; f++)

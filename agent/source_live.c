@@ -2,7 +2,7 @@
 #include "agent/source_live.h"
 
 #include "agent/attribute.h"
-#include "agent/hpack.h"
+#include "agent/hpack_names.h"
 #include "agent/live.h"
 #include "agent/live_report.h"
 #include "agent/process.h"

@@ -41,9 +41,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nghttp2_hd_inflater *whole;
     if (size < 2 || nghttp2_hd_inflate_new(&whole) != 0)
         return 0;
-    /* bits: a loss before, a loss between the blocks, credentials are left out */
+    /* bits: a loss before, a loss between the blocks, credentials are left out, what
+     * nobody reads too */
     bool lost = data[0] & 1, between = data[0] & 2, all = !(data[0] & 4);
-    struct hpack *h = hpack_new(all);
+    struct hpack *h = hpack_new(all           ? HPACK_KEEP_ALL
+                                : data[0] & 8 ? HPACK_KEEP_READ
+                                              : HPACK_KEEP_UNREAD);
     struct buf theirs = { .p = NULL }, ours = { .p = NULL };
     assert(h);
     struct slice in = slice_of(data + 2, size - 2);

@@ -72,7 +72,7 @@ static void hear(void *arg, struct slice name, struct slice value)
 
 static struct hpack *lost_one(void)
 {
-    struct hpack *h = hpack_new(true);
+    struct hpack *h = hpack_new(HPACK_KEEP_ALL);
     assert_non_null(h);
     hpack_lose(h);
     return h;
@@ -90,7 +90,7 @@ static void joined_before_every_block(void **state)
             write_block(enc, &said[b], &seed);
         nghttp2_hd_deflate_del(enc);
         for (size_t from = 0; from < BLOCKS; from++) {
-            struct hpack *j = from ? lost_one() : hpack_new(true);
+            struct hpack *j = from ? lost_one() : hpack_new(HPACK_KEEP_ALL);
             for (size_t b = from; b < BLOCKS; b++) {
                 struct hearing h = { .said = &said[b] };
                 size_t unknown = 99;
@@ -260,7 +260,7 @@ static void no_credentials(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(said); i++) {
         for (int all = 0; all < 2; all++) {
-            struct hpack *h = hpack_new(all);
+            struct hpack *h = hpack_new(all ? HPACK_KEEP_ALL : HPACK_KEEP_UNREAD);
             struct buf in = { .p = NULL }, out = { .p = NULL }, want = { .p = NULL };
             size_t unknown;
             buf_addc(&in, 0x40);
@@ -281,6 +281,115 @@ static void no_credentials(void **state)
     }
 }
 
+static void add_field(struct buf *in, const char *name, const char *value)
+{
+    buf_addc(in, 0x40);
+    buf_addc(in, (char)strlen(name));
+    buf_adds(in, name);
+    buf_addc(in, (char)strlen(value));
+    buf_adds(in, value);
+}
+
+/* Every field that extract, http_notes, http_call and http_two read comes out of the
+ * table as it was; of the others nothing does, and they count as ever. */
+static void read_and_unread(void **state)
+{
+    static const char *const read[] = {
+        ":method",
+        ":path",
+        ":authority",
+        ":status",
+        ":protocol",
+        "host",
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "transfer-encoding",
+        "openai-organization",
+        "openai-project",
+        "anthropic-organization-id",
+        "anthropic-workspace-id",
+        "x-goog-user-project",
+        "ai-model-id",
+        "ai-language-model-id",
+        "request-id",
+        "x-request-id",
+        "apim-request-id",
+        "x-amzn-requestid",
+        "mistral-correlation-id",
+        "x-litellm-call-id",
+        "x-correlation-id",
+        "cf-aig-cache-status",
+        "helicone-cache",
+        "x-portkey-cache-status",
+        "x-amzn-bedrock-service-tier",
+        "x-litellm-response-cost",
+        "x-amzn-bedrock-input-token-count",
+        "x-amzn-bedrock-output-token-count",
+        "x-amzn-bedrock-cache-read-input-token-count",
+        "x-prompt-tokens",
+        "x-amzn-bedrock-cache-write-input-token-count",
+        "x-generated-tokens",
+        "fireworks-prompt-tokens",
+        "x-stainless-retry-count",
+        "x-ratelimit-remaining-requests",
+        "x-ratelimit-remaining-tokens",
+        "anthropic-ratelimit-requests-remaining",
+        "anthropic-ratelimit-tokens-remaining",
+        "sec-websocket-extensions",
+        "x-app",
+    };
+    static const char *const unread[] = { "accept",          "date", "server",
+                                          "user-agent",      "via",  "x-stainless-lang",
+                                          "x-xss-protection" };
+    struct buf in = { .p = NULL }, out = { .p = NULL }, want = { .p = NULL };
+    size_t unknown;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(read); i++) {
+        struct hpack *h = hpack_new(HPACK_KEEP_READ);
+        const char *other = unread[i % COUNT_OF(unread)];
+        buf_reset(&in);
+        buf_reset(&out);
+        buf_reset(&want);
+        add_field(&in, read[i], "12");
+        add_field(&in, other, "something long");
+        buf_adds(&in, "\xbe\xbf\x7e\x01v\xbe\xc0"); /* the name of 62, another value */
+        assert_true(hpack_block(h, buf_slice(&in), say, &out, &unknown));
+        assert_int_equal(unknown, 0);
+        buf_addf(&want, "%s=12;%s=something long;%s=12;%s=v;%s=12;", read[i], other,
+                 read[i], other, read[i]);
+        CHECK(!strcmp(buf_cstr(&out), buf_cstr(&want)), "%s: %s", read[i],
+              buf_cstr(&out));
+        /* 34 + 52 + 37 bytes: a table of 60 has room for the newest only */
+        buf_reset(&out);
+        assert_true(hpack_block(h, SLICE("\x3f\x1d\xbe"), say, &out, &unknown));
+        assert_int_equal(out.n + unknown, 0);
+        assert_false(hpack_block(h, SLICE("\xbf"), say, &out, &unknown));
+        hpack_free(h);
+    }
+    buf_release(&in);
+    buf_release(&out);
+    buf_release(&want);
+}
+
+/* The list is searched by halves: it has to be in order. */
+static void unread_in_order(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 200; i++) {
+        char name[64];
+        struct slice s;
+        if (i > hpack_unread(SLICE("x-xss-protection")))
+            break;
+        s = hpack_unread_name(i);
+        snprintf(name, sizeof name, "%.*s-", (int)s.n, s.p);
+        CHECK(hpack_unread(s) == i, "%s%u", name, i);
+        CHECK(!hpack_unread(slice_str(name)), "%s", name);
+        CHECK(!hpack_unread(slice_head(s, s.n - 1)), "less than %s", name);
+    }
+    assert_int_equal(hpack_unread(SLICE("")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +397,8 @@ int main(void)
         cmocka_unit_test(by_hand),
         cmocka_unit_test(bounded),
         cmocka_unit_test(no_credentials),
+        cmocka_unit_test(read_and_unread),
+        cmocka_unit_test(unread_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
