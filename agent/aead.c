@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 struct aead {
-    EVP_CIPHER_CTX *context;
-    size_t tag;
-    bool ccm;
+    EVP_CIPHER_CTX *context; /* NULL: it rests */
+    enum aead_kind kind;
+    unsigned char key[AEAD_KEY_MOST_BYTES];
 };
 
 static const EVP_CIPHER *cipher_of(enum aead_kind kind)
@@ -55,19 +55,41 @@ size_t aead_hash_bytes(enum aead_hash hash)
     return hash == AEAD_SHA256 ? 32 : 48;
 }
 
-/* CCM wants the sizes of nonce and tag before its key. */
-static bool set_key(struct aead *a, enum aead_kind kind, const unsigned char *key)
+static bool is_ccm(enum aead_kind kind)
 {
-    EVP_CIPHER_CTX *c = a->context;
+    return kind >= AEAD_AES_128_CCM;
+}
+
+/* CCM wants the sizes of nonce and tag before its key. */
+static bool set_key(EVP_CIPHER_CTX *c, enum aead_kind kind, const unsigned char *key)
+{
+    int tag = (int)aead_tag_bytes(kind);
     if (EVP_DecryptInit_ex(c, cipher_of(kind), NULL, NULL, NULL) != 1)
         return false;
-    a->tag = aead_tag_bytes(kind);
-    a->ccm = EVP_CIPHER_CTX_get_mode(c) == EVP_CIPH_CCM_MODE;
-    if (a->ccm &&
+    if (is_ccm(kind) &&
         (EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, AEAD_NONCE_BYTES, NULL) != 1 ||
-         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)a->tag, NULL) != 1))
+         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, tag, NULL) != 1))
         return false;
     return EVP_DecryptInit_ex(c, NULL, NULL, key, NULL) == 1;
+}
+
+void aead_rest(struct aead *a)
+{
+    if (!a)
+        return;
+    EVP_CIPHER_CTX_free(a->context);
+    a->context = NULL;
+}
+
+static bool wake(struct aead *a)
+{
+    if (a->context)
+        return true;
+    a->context = EVP_CIPHER_CTX_new();
+    if (a->context && set_key(a->context, a->kind, a->key))
+        return true;
+    aead_rest(a);
+    return false;
 }
 
 struct aead *aead_new(enum aead_kind kind, const unsigned char *key)
@@ -75,8 +97,9 @@ struct aead *aead_new(enum aead_kind kind, const unsigned char *key)
     struct aead *a = calloc(1, sizeof *a);
     if (!a)
         return NULL;
-    a->context = EVP_CIPHER_CTX_new();
-    if (a->context && set_key(a, kind, key))
+    a->kind = kind;
+    memcpy(a->key, key, aead_key_bytes(kind));
+    if (wake(a))
         return a;
     aead_free(a);
     return NULL;
@@ -84,8 +107,10 @@ struct aead *aead_new(enum aead_kind kind, const unsigned char *key)
 
 void aead_free(struct aead *a)
 {
-    if (a)
-        EVP_CIPHER_CTX_free(a->context);
+    if (!a)
+        return;
+    aead_rest(a);
+    explicit_bzero(a, sizeof *a);
     free(a);
 }
 
@@ -97,21 +122,24 @@ static const unsigned char *bytes_of(struct slice s)
 bool aead_open(struct aead *a, const unsigned char nonce[AEAD_NONCE_BYTES],
                struct slice aad, struct slice sealed, unsigned char *out)
 {
-    EVP_CIPHER_CTX *c = a->context;
-    if (sealed.n < a->tag || sealed.n > INT_MAX || aad.n > INT_MAX)
+    size_t tag_n = aead_tag_bytes(a->kind);
+    bool ccm = is_ccm(a->kind);
+    if (sealed.n < tag_n || sealed.n > INT_MAX || aad.n > INT_MAX)
         return false;
-    size_t n = sealed.n - a->tag;
+    size_t n = sealed.n - tag_n;
     unsigned char tag[AEAD_TAG_MOST_BYTES]; /* the library takes no const */
     int done;
-    memcpy(tag, sealed.p + n, a->tag);
+    memcpy(tag, sealed.p + n, tag_n);
     /* CCM wants to know all lengths before, and tells with the text whether it is true.
      */
-    bool ok = EVP_DecryptInit_ex(c, NULL, NULL, NULL, nonce) == 1 &&
-              EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)a->tag, tag) == 1 &&
-              (!a->ccm || EVP_DecryptUpdate(c, NULL, &done, NULL, (int)n) == 1) &&
-              EVP_DecryptUpdate(c, NULL, &done, bytes_of(aad), (int)aad.n) == 1 &&
-              EVP_DecryptUpdate(c, out, &done, bytes_of(sealed), (int)n) == 1 &&
-              (a->ccm || EVP_DecryptFinal_ex(c, out + n, &done) == 1);
+    bool ok = wake(a);
+    EVP_CIPHER_CTX *c = a->context;
+    ok = ok && EVP_DecryptInit_ex(c, NULL, NULL, NULL, nonce) == 1 &&
+         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)tag_n, tag) == 1 &&
+         (!ccm || EVP_DecryptUpdate(c, NULL, &done, NULL, (int)n) == 1) &&
+         EVP_DecryptUpdate(c, NULL, &done, bytes_of(aad), (int)aad.n) == 1 &&
+         EVP_DecryptUpdate(c, out, &done, bytes_of(sealed), (int)n) == 1 &&
+         (ccm || EVP_DecryptFinal_ex(c, out + n, &done) == 1);
     if (!ok)
         explicit_bzero(out, n);
     return ok;

@@ -1,7 +1,8 @@
 /*
  * The agent's one door to a crypto library (OpenSSL's libcrypto): opening AEAD records
  * and the key derivations of TLS 1.2 and 1.3. Contexts are keyed once and reused for
- * every record. It seals nothing and draws no random numbers.
+ * every record, and given back where a connection idles. It seals nothing and draws no
+ * random numbers.
  */
 #ifndef BREAKEVEN_AEAD_H
 #define BREAKEVEN_AEAD_H
@@ -40,10 +41,13 @@ size_t aead_hash_bytes(enum aead_hash hash);
 /* Keyed with aead_key_bytes(kind) bytes. NULL: no memory, or the library refuses. */
 struct aead *aead_new(enum aead_kind kind, const unsigned char *key);
 void aead_free(struct aead *a); /* zeroes the key; NULL is fine */
+/* Keep the key alone until the next record: a context is a kilobyte. NULL is fine. */
+void aead_rest(struct aead *a);
 
 /*
  * Open `sealed` (ciphertext, then the tag) into `out` (room for sealed.n without the tag;
- * may not overlap). False: the tag is wrong or the input too short, and `out` is zeroed.
+ * may not overlap). False: the tag is wrong, the input too short, or no memory to go on
+ * after a rest; `out` is zeroed.
  */
 bool aead_open(struct aead *a, const unsigned char nonce[AEAD_NONCE_BYTES],
                struct slice aad, struct slice sealed, unsigned char *out);

@@ -21,7 +21,7 @@ struct lazy {
 
 struct conn {
     struct conn_env *env;
-    struct conn_link all, sealed; /* unlinked when next is NULL */
+    struct conn_link all, sealed, awake; /* unlinked when next is NULL */
     struct flow_info flow;
     bool ended;              /* its flow is gone; it waits for secrets */
     size_t held;             /* what tls holds, as summed up in env */
@@ -66,6 +66,33 @@ static struct conn *of_all(struct conn_link *l)
 static struct conn *of_sealed(struct conn_link *l)
 {
     return (struct conn *)(void *)((char *)l - offsetof(struct conn, sealed));
+}
+
+static struct conn *of_awake(struct conn_link *l)
+{
+    return (struct conn *)(void *)((char *)l - offsetof(struct conn, awake));
+}
+
+/*
+ * Thousands of connections idle in clients' pools; so many that are busy keep what makes
+ * reading fast.
+ */
+enum { AWAKE_MOST = 256 };
+
+static void stay_awake(struct conn *c)
+{
+    struct conn_env *env = c->env;
+    if (env->awake.prev == &c->awake)
+        return;
+    env->n_awake += !c->awake.next;
+    unlink_from(&c->awake);
+    append(&env->awake, &c->awake);
+    if (env->n_awake <= AWAKE_MOST)
+        return;
+    struct conn *oldest = of_awake(env->awake.next);
+    tls_rest(oldest->tls);
+    unlink_from(&oldest->awake);
+    env->n_awake--;
 }
 
 /* A connection that waits costs this beside its bytes: so their number is bounded too. */
@@ -190,6 +217,7 @@ static void outer_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice
     if (!c->tls)
         return;
     c->now_ns = ts_ns;
+    stay_awake(c);
     if (!c->upper)
         dark_data(&c->dark, d, bytes);
     settle(c);
@@ -310,6 +338,8 @@ static void end_conn(struct conn *c)
         env->upper.end(env->upper.arg, c->upper, &c->flow,
                        c->tls ? tls_info(c->tls) : NULL);
     unlink_from(&c->all);
+    env->n_awake -= c->awake.next != NULL;
+    unlink_from(&c->awake);
     tls_free(c->tls);
     free(c);
 }
@@ -339,8 +369,10 @@ void conn_sweep(struct conn_env *env, int64_t now_ns, bool tell)
         next = l->next;
         if (!news && !late)
             break;
-        if (news)
+        if (news) {
             tls_poll(c->tls);
+            stay_awake(c); /* it may have keys now */
+        }
         settle(c);
         env->stats.too_late += late && c->held;
         if (late && c->held)

@@ -75,6 +75,8 @@ struct conn_env {
     size_t sealed_total;
     struct conn_stats stats;
     struct conn_link sealed, all; /* that wait, the oldest first; all in TLS */
+    struct conn_link awake;       /* in TLS, too; who was read last is last */
+    size_t n_awake;
     uint64_t asked;               /* secrets_version at the last sweep */
 };
 

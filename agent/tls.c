@@ -39,6 +39,14 @@ static void release_dir(struct tls_dir *dir)
     dir->part = (struct buf){ 0 };
 }
 
+void tls_rest(struct tls *t)
+{
+    for (int d = 0; d < 2; d++) {
+        tls_key_rest(&t->dir[d].handshake);
+        tls_key_rest(&t->dir[d].traffic);
+    }
+}
+
 void tls_free(struct tls *t)
 {
     if (!t)

@@ -82,6 +82,9 @@ void tls_poll(struct tls *t);
 /* Stop waiting: what is held is dark, the inner sink gets its gaps and closes. */
 void tls_give_up(struct tls *t);
 
+/* Others are busier: memory that only eases the next record is given back. */
+void tls_rest(struct tls *t);
+
 /* Valid as long as t; the fields change with every call. */
 const struct tls_info *tls_info(const struct tls *t);
 

@@ -93,6 +93,11 @@ enum status tls_key_set13(struct tls_key *k, const struct tls_suite *suite,
     return st;
 }
 
+void tls_key_rest(struct tls_key *k)
+{
+    aead_rest(k->aead);
+}
+
 enum status tls_key_update(struct tls_key *k)
 {
     assert(k->suite);

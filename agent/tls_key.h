@@ -60,6 +60,8 @@ enum status tls_key_set12(struct tls_key key[2], const struct tls_suite *suite,
 bool tls_key_open(struct tls_key *k, uint64_t seq, const unsigned char *head,
                   struct slice body, unsigned char *out, size_t *n);
 
+/* It may idle: what is only needed while records come is given back until they do. */
+void tls_key_rest(struct tls_key *k);
 void tls_key_release(struct tls_key *k); /* zeroes it */
 
 #endif
