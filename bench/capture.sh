@@ -4,7 +4,7 @@
 # usage: bench/capture.sh [AGENT] [DATA]    (default: release build, bench/data/captures)
 #
 # The captures come from gen_pcap.c of the corpus of tools ($BREAKEVEN_TOOLS, default
-# ../shared/tools), 500 MB each; that of 10,000 connections at a time from gen_flows.c.
+# ../shared/tools), 500 MB each; those of 10,000 connections at a time from gen_flows.c and gen_tls_flows.c.
 # CPU seconds (user + system) are the best of $RUNS (3), taken in turn; tshark runs once.
 # Every total is checked against the generator's: a speed with a wrong total is a failure.
 set -euo pipefail
@@ -32,7 +32,11 @@ make_corpus tls13 --size 100 --tls 13 --keylog "$data/tls13.keys"
 make_corpus tls12 --size 20 --tls 12 --keylog "$data/tls12.keys"
 make_corpus chacha --size 20 --tls 13 --cipher chacha --keylog "$data/chacha.keys"
 make_corpus rough --size 20 --retrans 100 --reorder 200
+${CC:-cc} -O2 -o "$data/gen_tls_flows" bench/gen_tls_flows.c -lssl -lcrypto
 [ -e "$data/flows.truth" ] || "$data/gen_flows" "$data/flows.pcap" 10000 > "$data/flows.truth"
+[ -e "$data/flows2.truth" ] || "$data/gen_flows" "$data/flows2.pcap" 10000 h2 > "$data/flows2.truth"
+[ -e "$data/idle2.truth" ] ||
+  "$data/gen_tls_flows" "$data/idle2.pcap" "$data/idle2.keys" 10000 > "$data/idle2.truth"
 
 ours() { # corpus -> the command
   local keys=$data/$1.keys
@@ -104,7 +108,7 @@ done
 peers=("tcpdump|tcpdump -nr $data/tls13.pcap -w /dev/null")
 have tshark && peers+=("$(tshark tls13 -o "tls.keylog_file:$data/tls13.keys")")
 compare tls13 "${peers[@]}"
-for corpus in tls12 chacha rough flows; do
+for corpus in tls12 chacha rough flows flows2 idle2; do
   compare $corpus
 done
 rm -rf "$data/tf" "$data/out"

@@ -1,65 +1,33 @@
 /*
  * Makes a capture of many connections at a time, all of them in the middle of a streamed
- * reply: what a meter has to keep in memory. usage: gen_flows FILE.pcap CONNECTIONS
+ * reply: what a meter has to keep in memory. usage: gen_flows FILE.pcap CONNECTIONS [h2]
  *
  * Each connection sends a request and gets a reply of chunks of events; a chunk of each
  * goes round before the next of any, so that all stay open to the end. Prints the truth.
+ * h2: HTTP/2 in clear, with the header fields that an SDK sends and a provider answers,
+ * all of which go into the tables of header compression.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "flows.h"
 
-enum { CHUNKS = 12, TEXT = 600, FIN = 1, SYN = 2, PSH = 8, ACK = 16 };
+enum { CHUNKS = 12, TEXT = 600 };
 
-static FILE *out;
-static uint64_t now_us = UINT64_C(1790000000000000), packets;
-
-struct flow {
-    uint32_t seq[2]; /* by direction: up, down */
-};
-
-static void put16(unsigned char *p, unsigned v)
-{
-    p[0] = (unsigned char)(v >> 8);
-    p[1] = (unsigned char)v;
-}
-
-static void put32(unsigned char *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
-}
-
-static void segment(struct flow *f, uint32_t i, int down, unsigned flags,
-                    const char *data, size_t n)
-{
-    unsigned char h[54] = { [12] = 8, [14] = 0x45, [22] = 64, [23] = 6 };
-    uint32_t host[2] = { 0x0a000001 + (i >> 14), 0xc0000201 },
-             port[2] = { 20000 + (i & 0x3fff), 80 },
-             record[4] = { (uint32_t)(now_us / 1000000), (uint32_t)(now_us % 1000000),
-                           (uint32_t)(sizeof h + n), (uint32_t)(sizeof h + n) };
-    put16(h + 16, (unsigned)(40 + n));
-    put32(h + 26, host[down]);
-    put32(h + 30, host[!down]);
-    put16(h + 34, port[down]);
-    put16(h + 36, port[!down]);
-    put32(h + 38, f->seq[down]);
-    put32(h + 42, f->seq[!down]);
-    h[46] = 0x50;
-    h[47] = (unsigned char)flags;
-    put16(h + 48, 65535);
-    fwrite(record, sizeof record, 1, out);
-    fwrite(h, sizeof h, 1, out);
-    fwrite(data, 1, n, out);
-    f->seq[down] += (uint32_t)n + !!(flags & (SYN | FIN));
-    now_us += 3;
-    packets++;
-}
+static int h2;
 
 static void send_text(struct flow *f, uint32_t i, int down, const char *text)
 {
     segment(f, i, down, PSH | ACK, text, strlen(text));
+}
+
+static void open_and_ask_h2(struct flow *f, uint32_t i, const char *body)
+{
+    char whole[4096];
+    send_text(f, i, 0, preface);
+    for (int down = 0; down < 2; down++)
+        segment(f, i, down, PSH | ACK, whole, frame(whole, SETTINGS, 0, "", 0));
+    segment(f, i, 0, PSH | ACK, whole, headers(whole, asked));
+    segment(f, i, 0, PSH | ACK, whole,
+            frame(whole, DATA, END_STREAM, body, strlen(body)));
+    segment(f, i, 1, PSH | ACK, whole, headers(whole, answered));
 }
 
 static void open_and_ask(struct flow *f, uint32_t i)
@@ -70,6 +38,10 @@ static void open_and_ask(struct flow *f, uint32_t i)
     f->seq[1] = i * 104729u;
     segment(f, i, 0, SYN, "", 0);
     segment(f, i, 1, SYN | ACK, "", 0);
+    if (h2) {
+        open_and_ask_h2(f, i, body);
+        return;
+    }
     snprintf(head, sizeof head,
              "POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
@@ -101,6 +73,12 @@ static void chunk(struct flow *f, uint32_t i, int at)
                  "\"completion_tokens\":%u,\"total_tokens\":%u,\"prompt_tokens_details\":"
                  "{\"cached_tokens\":%u}}}\n\ndata: [DONE]\n\n",
                  i, 100 + i % 50, 20 + i % 30, 120 + i % 50 + i % 30, i % 50);
+    if (h2) {
+        segment(
+            f, i, 1, PSH | ACK, framed,
+            frame(framed, DATA, at < CHUNKS - 1 ? 0 : END_STREAM, event, strlen(event)));
+        return;
+    }
     snprintf(framed, sizeof framed, "%zx\r\n%s\r\n%s", strlen(event), event,
              at < CHUNKS - 1 ? "" : "0\r\n\r\n");
     send_text(f, i, 1, framed);
@@ -109,15 +87,15 @@ static void chunk(struct flow *f, uint32_t i, int at)
 
 int main(int argc, char **argv)
 {
-    uint32_t n = argc == 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
-    uint32_t head[6] = { 0xa1b2c3d4, 2 | 4 << 16, 0, 0, 262144, 1 };
+    uint32_t n = argc >= 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
     struct flow *flow = calloc(n ? n : 1, sizeof *flow);
     unsigned long long in = 0, cached = 0, generated = 0;
-    if (!n || !flow || !(out = fopen(argv[1], "wb"))) {
-        fprintf(stderr, "usage: gen_flows FILE.pcap CONNECTIONS\n");
+    h2 = argc == 4 && strcmp(argv[3], "h2") == 0;
+    if (!n || argc > 3 + h2 || !flow) {
+        fprintf(stderr, "usage: gen_flows FILE.pcap CONNECTIONS [h2]\n");
         return 2;
     }
-    fwrite(head, sizeof head, 1, out);
+    begin_capture(argv[1]);
     for (uint32_t i = 0; i < n; i++)
         open_and_ask(&flow[i], i);
     for (int at = 0; at < CHUNKS; at++)
