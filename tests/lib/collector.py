@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -42,7 +43,7 @@ class Collector:
         self.process = subprocess.Popen([*under, self.binary, "serve", "--config", self.yaml],
                                         stdout=log, stderr=log)
         log.close()
-        for _ in range(1000):
+        for _ in range(6000):
             if self.process.poll() is not None:
                 raise RuntimeError("the collector ended: " + self.log())
             try:
@@ -136,11 +137,15 @@ def bearer(token):
 
 
 def free_port():
-    s = socket.socket()
-    s.bind(("127.0.0.1", 0))
-    port = s.getsockname()[1]
-    s.close()
-    return port
+    """Below those the kernel gives to clients: no other test's connection takes it meanwhile."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def this_hour():

@@ -57,7 +57,7 @@ def entered():
     return bool(os.environ.get("BREAKEVEN_NETLAB"))
 
 
-def until(what, seconds=20, process=None):
+def until(what, seconds=90, process=None):
     """Wait for what() to be true; fails loudly when it does not come, or the process ends."""
     end = time.monotonic() + seconds
     while not what():

@@ -195,12 +195,12 @@ class Alertmanager:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(90)
         self.log.close()
         self.behind.close()
 
 
-def wait_for(what, condition, seconds=30):
+def wait_for(what, condition, seconds=90):
     end = time.time() + seconds
     while time.time() < end:
         if condition():

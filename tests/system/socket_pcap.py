@@ -125,7 +125,7 @@ async def client(ports):
     await asyncio.gather(*(talk(port, *path) for port in ports for path in paths))
 
 
-def wait_for(what, seconds=20):
+def wait_for(what, seconds=90):
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:
