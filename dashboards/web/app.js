@@ -21,16 +21,26 @@ let running = null; // AbortController of the questions at hand
 
 /* --- the frame --------------------------------------------------------------------------- */
 
-function drawNav(view, firing) {
-  const nav = document.getElementById('nav');
-  nav.replaceChildren(...Object.keys(views).map((v) => el('a', { href: `#/${v}`, 'aria-current': v === view ? 'page' : null }, capital(v),
-    v === 'alerts' && firing ? el('span.count', null, firing, el('span.sr', null, ' firing')) : null)));
+// Made once and changed in place: who stands there with the keyboard stays there.
+const links = Object.fromEntries(Object.keys(views).map((v) => [v, el('a', { href: `#/${v}` }, capital(v))]));
+document.getElementById('nav').append(...Object.values(links));
+
+function drawNav(view) {
+  for (const [v, a] of Object.entries(links)) {
+    if (v === view) a.setAttribute('aria-current', 'page'); else a.removeAttribute('aria-current');
+  }
+}
+
+function drawCount(firing) {
+  const old = links.alerts.querySelector('.count');
+  if (old) old.remove();
+  if (firing) links.alerts.append(el('span.count', null, firing, el('span.sr', null, ' firing')));
 }
 
 async function drawFiring() {
   try {
     const list = await ask('alerts');
-    drawNav(state.read().view, list.filter((a) => (a.phase || (a.result && a.result.phase)) === 'firing').length);
+    drawCount(list.filter((a) => (a.phase || (a.result && a.result.phase)) === 'firing').length);
     const s = await ask('status');
     document.getElementById('version').textContent = `breakeven-collector ${s.version}${s.writes === 'ok' ? '' : ' · writes are failing, see its log'}`;
   } catch { /* the view itself says what is wrong */ }
@@ -94,7 +104,7 @@ async function go(anew) {
   if (running) running.abort();
   const mine = running = new AbortController();
   const same = shown.view === view;
-  drawNav(view, Number((document.querySelector('nav .count') || {}).firstChild?.textContent) || 0);
+  drawNav(view);
   document.title = `${capital(view)} · Breakeven`;
   if (!module) {
     put(() => empty('No such view', el('p', null, 'Choose one above.')));
@@ -104,12 +114,21 @@ async function go(anew) {
   else main.setAttribute('aria-busy', 'true');
   main.classList.toggle('busy', same && anew);
   try {
-    const data = await module.load({ q, signal: mine.signal });
+    // A view may come in two parts (`rest`, a promise): what is above the fold first.
+    const data = await module.load({ q, signal: mine.signal, whole: same });
     if (mine.signal.aborted) return;
-    const text = JSON.stringify(data);
     const old = shown;
-    shown = { view, data, text, at: Date.now() };
-    if (!same || anew || text !== old.text) await draw(module, data);
+    shown = { view, data, text: JSON.stringify(data), at: Date.now() };
+    if (!same || anew || shown.text !== old.text) {
+      await draw(module, data);
+      if (data.rest) {
+        await data.rest();
+        if (mine.signal.aborted) return;
+        await mountAll();
+        shown.text = JSON.stringify(data);
+      }
+    }
+    if (!same) document.getElementById('said').textContent = `${capital(view)}: here`;
   } catch (e) {
     if (e.name === 'AbortError' || mine.signal.aborted) return;
     put(() => failed(e));
@@ -130,13 +149,11 @@ function draw(module, data) {
   const { q } = state.read();
   const drawn = put(() => module.render(data, { q, set: state.set, again: () => { go(true); drawFiring(); } }));
   giveFocus(path);
-  return drawn;
+  return drawn.then(() => { if (document.activeElement === document.body) giveFocus(path); }); // it stood on a later piece
 }
 
-function say() {
-  if (!shown.view) { fresh.textContent = ''; return; }
-  const s = Math.round((Date.now() - shown.at) / 1000);
-  const text = s < 10 ? 'Up to date' : `${s} s old`;
+function say() { // no live region: it would be read out every half a minute
+  const text = shown.view ? `As of ${new Date(shown.at).toISOString().slice(11, 16)} UTC` : '';
   if (fresh.textContent !== text) fresh.textContent = text;
 }
 

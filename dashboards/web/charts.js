@@ -1,9 +1,10 @@
-// Chart.js with our manners: colours that colour-blind people tell apart (Okabe and Ito), dashes
-// and hatches beside colour, a summary in words and a real table behind every picture.
+// Chart.js with our manners: colours that colour-blind people tell apart (after Okabe and Ito, the
+// light ones darkened to 3:1 on white), dashes and hatches beside colour, a summary in words and a
+// real table behind every picture.
 /* global Chart */
 import { csv, download, el, clean, shorten, scroll, table } from './ui.js';
 
-const light = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#8a6d00', '#6b7680'];
+const light = ['#0072b2', '#c47f00', '#009e73', '#c56a9b', '#3793cf', '#d55e00', '#8a6d00', '#6b7680'];
 const dark = ['#4ba3d9', '#f0b341', '#2fc79b', '#dd93bb', '#8fd0f5', '#f0854a', '#d8c94e', '#93a1ad'];
 export const dashes = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
 
@@ -56,29 +57,36 @@ export function destroyAll() {
   round++;
 }
 
-// Chart.js is half of the page: its numbers are asked for, and shown, without waiting for it.
-const chartjs = new Promise((done) => {
-  const script = document.getElementById('chartjs');
-  if (globalThis.Chart || !script) { done(); return; }
-  script.addEventListener('load', done);
-  script.addEventListener('error', done); // the first chart says that it is not there
-});
+// Chart.js is half of the page: preloaded, but run when the numbers are on the screen. Its file is
+// a classic script that makes globalThis.Chart wherever it runs.
+const chartjs = () => (globalThis.Chart ? null : import('/web/chart.min.js'));
 
 // A page in the background gets no frames.
 const nextFrame = () => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); setTimeout(done, 100); });
 
-// After the view stands in the document: canvases have a size only then. One a frame, so that
+// After the view stands in the document: canvases have a size only then. One piece a frame, so that
 // numbers are on the screen before the first and each before the next.
 export async function mountAll() {
-  const mine = round, all = waiting;
-  waiting = [];
-  if (all.length) await chartjs;
-  for (const draw of all) {
+  const mine = round;
+  while (waiting.length) {
+    const next = waiting.shift();
     await nextFrame();
+    if (next.chart) await chartjs();
     if (mine !== round) return;
-    const c = draw();
-    if (c) living.push(c);
+    const c = next.draw();
+    if (next.chart) living.push(c);
   }
+}
+
+// A piece of the view that takes its place some frames later: what is below the fold, and long.
+// `width`: its class in the grid.
+export function later(make, width, place = el(`div.later${width ? `.${width}` : ''}`)) {
+  waiting.push({ draw() {
+    const piece = make();
+    if (width) piece.classList.add(width);
+    place.replaceWith(piece);
+  } });
+  return place;
 }
 
 function swatch(item) {
@@ -124,7 +132,7 @@ export function figure(o) {
   if (o.config) {
     const canvas = el('canvas', { role: 'img', 'aria-label': `${o.title}. ${o.summary}` });
     picture.append(el(`div.plot${o.size ? `.${o.size}` : ''}`, null, canvas));
-    waiting.push(() => { chart = new Chart(canvas, o.config()); return chart; });
+    waiting.push({ chart: true, draw() { chart = new Chart(canvas, o.config()); return chart; } });
     if (o.legend) picture.append(legend(o.legend, () => chart));
   } else {
     picture.append(o.node());
@@ -198,11 +206,12 @@ export function marks(list) {
         ctx.setLineDash([]);
         const wide = ctx.measureText(m.text).width + 14;
         const left = Math.min(Math.max(px - wide / 2, a.left), a.right - wide);
-        ctx.fillStyle = m.colour;
+        ctx.fillStyle = ink('--card');
         ctx.beginPath();
         ctx.rect(left, top - 2, wide, 18);
         ctx.fill();
-        ctx.fillStyle = ink('--card');
+        ctx.stroke();
+        ctx.fillStyle = ink('--text');
         ctx.textBaseline = 'middle';
         ctx.fillText(m.text, left + 7, top + 7.5);
       }

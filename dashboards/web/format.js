@@ -38,7 +38,7 @@ export function money(v) {
   if (a === 0) return '$0';
   if (a < 0.01) return `${sign}$${a.toPrecision(2)}`;
   if (a < 10) return `${sign}$${a.toFixed(2)}`;
-  if (a < 10000) return `${sign}$${whole(a)}`;
+  if (a < 100000) return `${sign}$${whole(a)}`;
   return `${sign}$${scaled(a)}`;
 }
 
@@ -47,7 +47,9 @@ export function percent(v, digits = 0) {
   const p = v * 100;
   if (p === 0) return '0 %';
   if (p !== 0 && Math.abs(p) < 0.1) return p < 0 ? '> −0.1 %' : '< 0.1 %';
-  return `${p.toFixed(Math.abs(p) < 1 && p !== 0 ? Math.max(1, digits) : digits)} %`;
+  if (Math.abs(p) >= 99.95 && Math.abs(p) < 100 && digits < 2) return p < 0 ? '−99.9 %' : '99.9 %'; // not all
+  const text = p.toFixed(Math.abs(p) < 1 && p !== 0 ? Math.max(1, digits) : digits);
+  return `${text.replace(/\.0+$/, '').replace('-', '−')} %`;
 }
 
 // A probability is never shown as certain.

@@ -62,19 +62,30 @@ export function code(text) {
   return el('pre', { tabindex: 0 }, el('code', null, text));
 }
 
-// columns: [{ title, cell(row) -> node or text, text(row) -> for CSV, num }]
+// columns: [{ title, cell(row) -> node or text, text(row) -> for CSV, num }]; options: rowClass, foot,
+// showCaption, stack
 export function table(caption, columns, rows, options = {}) {
-  const line = (row) => el('tr', { class: options.rowClass ? options.rowClass(row) : null },
+  // On a narrow screen a stack is a list of its rows, each cell with its title (style.css); the
+  // roles say that it is a table all the same.
+  const role = (name) => (options.stack ? name : null);
+  const line = (row) => el('tr', { role: role('row'), class: options.rowClass ? options.rowClass(row) : null },
     columns.map((c, i) => el(i === 0 ? 'th' : 'td',
-      { scope: i === 0 ? 'row' : null, class: c.num ? 'num' : c.name ? 'name' : null }, c.cell(row))));
-  return el('table', null, el('caption', { class: options.showCaption ? null : 'sr' }, caption),
-    el('thead', null, el('tr', null, columns.map((c) => el('th', { scope: 'col', class: c.num ? 'num' : null }, c.title)))),
-    el('tbody', null, rows.map(line)),
+      { role: role(i === 0 ? 'rowheader' : 'cell'), scope: i === 0 ? 'row' : null, class: c.num ? 'num' : c.name ? 'name' : null, 'data-title': role(c.title) }, options.stack ? el('div', null, c.cell(row)) : c.cell(row))));
+  return el(options.stack ? 'table.stack' : 'table', { role: role('table') }, el('caption', { class: options.showCaption ? null : 'sr' }, caption),
+    el('thead', { role: role('rowgroup') }, el('tr', { role: role('row') }, columns.map((c) => el('th', { scope: 'col', role: role('columnheader'), class: c.num ? 'num' : null }, c.title)))),
+    el('tbody', { role: role('rowgroup') }, rows.map(line)),
     options.foot ? el('tfoot', null, options.foot.map(line)) : null);
 }
 
 export function scroll(label, ...body) {
   return el('div.scroll', { tabindex: 0, role: 'region', 'aria-label': label }, body);
+}
+
+// All rows at once: where the table is the view.
+export function wholly(...a) {
+  const s = scroll(...a);
+  s.classList.add('whole');
+  return s;
 }
 
 // A cell of a CSV file. A text that a spreadsheet would run as a formula gets a ' in front.

@@ -64,5 +64,5 @@ export function render({ list }) {
       kpi('Dropped', count(lost), lines ? `${percent(lost / lines, 1)} of ${count(lines)} lines` : 'since they started'),
       kpi('Refused rows', count(list.reduce((s, a) => s + a.refused, 0)), 'too old, in the future, or one series too many')),
     card('Who reports', 'What is dropped is counted, never guessed.', null,
-      scroll('Agents', table('Agents', columns, list, { rowClass: (a) => (a.silent_s > silentAfter ? 'rowwarn' : null) }))));
+      scroll('Agents', table('Agents', columns, list, { stack: true, rowClass: (a) => (a.silent_s > silentAfter ? 'rowwarn' : null) }))));
 }

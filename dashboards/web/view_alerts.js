@@ -1,7 +1,7 @@
 // Alerts: what fires, since when, and whether somebody knows; telling the collector that you do.
 import { ApiError, ask, tell } from './api.js';
 import { ago, asMinute, capital, words } from './format.js';
-import { badge, card, clean, code, el, empty, kpi, named, scroll, select, shorten, table } from './ui.js';
+import { badge, card, clean, code, el, empty, kpi, named, select, shorten, table, wholly } from './ui.js';
 
 // The rows of /api/v1/alerts; also their older shape {key, result}.
 function row(a) {
@@ -114,7 +114,7 @@ const columns = (again) => [
   { title: 'Severity', cell: (a) => a.severity || '–' },
   { title: 'Since', cell: (a) => since(a.time) },
   { title: 'Numbers', cell: (a) => a.summary || '–' },
-  { title: 'Known', cell: known },
+  { title: 'Seen', cell: known },
   { title: 'Do', cell: (a) => acts(a, again) },
 ];
 
@@ -132,5 +132,5 @@ export function render({ list, workloads }, { again }) {
     el('div.kpis', null, kpi('Firing', firing.length, firing.length ? `${firing.filter((a) => a.acknowledged || a.silenced).length} acknowledged or silenced` : 'nothing at the moment'),
       kpi('Pending', list.filter((a) => a.phase === 'pending').length, 'true, but not for long enough yet'),
       kpi('Over', list.filter((a) => a.phase === 'resolved').length, 'fired before, not any more')),
-    card('State of the rules', null, null, scroll('Alerts', table('Alerts', columns(again), list))));
+    card('State of the rules', null, null, wholly('Alerts', table('Alerts', columns(again), list, { stack: true }))));
 }

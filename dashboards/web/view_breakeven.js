@@ -1,8 +1,8 @@
 // Breakeven: the API's bill against hosting a model, when they cross, and what if.
 import { ApiError, ask } from './api.js';
-import { colour, dashes, destroyAll, figure, marks, mountAll, options, rgba } from './charts.js';
+import { colour, dashes, destroyAll, figure, fill, marks, mountAll, options, rgba } from './charts.js';
 import { asDay, asLongMonth, asMinute, asMonth, capital, chance, count, missing, money, percent, when, words } from './format.js';
-import { badge, card, clean, code, debounce, el, empty, kpi, named, scroll, select, shorten, table } from './ui.js';
+import { badge, card, clean, code, debounce, el, empty, kpi, named, scroll, select, shorten, table, wholly } from './ui.js';
 
 const filterNames = ['app', 'environment', 'provider', 'model', 'surface'];
 const badges = { measured: 'good', declared: '', default: 'warn', 'what-if': 'bad' };
@@ -54,12 +54,17 @@ const within = (r) => `${r.month.length - 1} months`;
 // Within the horizon; where that is a year, counted from today to the day, as elsewhere.
 const likely = (r, what) => (r.month.length === 13 ? r[what].p12 : null) ?? r.month[r.month.length - 1][what === 'crossing' ? 'p_crossed' : 'p_paid'];
 
+// The setup is (not) earned back in time; null where there is none, or nothing to say of it.
+const earned = (r) => (r.scenario.setup.value > 0 && r.verdict !== 'open' ? r.payback.q50 !== null : null);
+const least = (r) => (r.unpriced_share > 0 ? '≥ ' : ''); // a bill from which something is missing
+
 function headline(r) {
   const name = shorten(clean(r.workload), 50);
   if (r.verdict === 'refused') return `${name}: no projection yet`;
   if (r.verdict === 'open') return `${name}: not to be said yet`;
-  if (r.verdict === 'crossed') return `${name}: hosting is already cheaper at today's volume`;
-  if (r.crossing.q50) return `${name}: hosting gets cheaper in ${asLongMonth(r.crossing.q50)}`;
+  const but = earned(r) === false ? `, but does not earn its setup back within ${within(r)}` : '';
+  if (r.verdict === 'crossed') return `${name}: hosting is already cheaper at today's volume${but}`;
+  if (r.crossing.q50) return `${name}: hosting gets cheaper in ${asLongMonth(r.crossing.q50)}${but}`;
   if (r.verdict === 'unlikely') return `${name}: stay with the API`;
   return `${name}: hosting may get cheaper within ${within(r)}`;
 }
@@ -141,19 +146,20 @@ function chart(r, past) {
 function gauge(r) {
   const ratio = r.threshold_ratio;
   const text = ratio === null ? 'At today\'s prices hosting is cheaper at no volume.'
-    : `Today ${percent(ratio)} of breakeven volume`;
-  if (ratio === null) return card('Threshold', text, null, el('p', null, `Today: ${count(r.calls_per_day)} calls a day.`));
+    : `Today ${r.unpriced_share > 0 ? 'at least ' : ''}${percent(ratio)} of breakeven volume`;
+  if (ratio === null) return card('Threshold', text, null, el('p', null, `Today: ${count(r.calls_per_day)} calls a day at ${least(r)}${money(r.usd_per_call * 1000)} per 1,000 on the API.`));
   const top = Math.max(1.5, Math.min(ratio * 1.15, 10));
-  const x = (v) => 10 + 580 * Math.min(v, top) / top;
+  const x = (v) => 6 + 388 * Math.min(v, top) / top;
+  const anchor = (at, reach) => (at > 400 - reach ? 'end' : at < reach ? 'start' : 'middle');
   const note = ratio >= 1 ? 'above it hosting is cheaper' : 'from there on hosting is cheaper';
   return figure({
     title: 'Threshold', sub: text, file: 'threshold', summary: '',
-    node: () => el('svg.gauge', { viewBox: '0 0 600 92', role: 'img', 'aria-label': `${text}: ${count(r.calls_per_day)} of ${count(r.threshold_calls_per_day)} calls a day` },
-      el('rect.track', { x: 10, y: 32, width: 580, height: 22, rx: 11 }),
-      el(`rect.fill${ratio >= 1 ? '.over' : ''}`, { x: 10, y: 32, width: Math.max(12, x(ratio) - 10), height: 22, rx: 11 }),
-      el('line.mark', { x1: x(1), x2: x(1), y1: 24, y2: 62 }),
-      el('text.strong', { x: x(1), y: 17, 'text-anchor': x(1) > 480 ? 'end' : 'middle' }, `Breakeven: ${count(r.threshold_calls_per_day)} calls a day`),
-      el('text.strong', { x: Math.max(10, Math.min(x(ratio), 590)), y: 80, 'text-anchor': ratio / top < 0.25 ? 'start' : ratio / top > 0.8 ? 'end' : 'middle' }, `Today: ${count(r.calls_per_day)}`)),
+    node: () => el('svg.gauge', { viewBox: '0 0 400 84', role: 'img', 'aria-label': `${text}: ${count(r.calls_per_day)} of ${count(r.threshold_calls_per_day)} calls a day` },
+      el('rect.track', { x: 6, y: 28, width: 388, height: 22, rx: 11 }),
+      el(`rect.fill${ratio >= 1 ? '.over' : ''}`, { x: 6, y: 28, width: Math.max(12, x(ratio) - 6), height: 22, rx: 11 }),
+      el('line.mark', { x1: x(1), x2: x(1), y1: 20, y2: 58 }),
+      el('text.strong', { x: x(1), y: 14, 'text-anchor': anchor(x(1), 120) }, `Breakeven: ${count(r.threshold_calls_per_day)} calls a day`),
+      el('text.strong', { x: x(ratio), y: 75, 'text-anchor': anchor(x(ratio), 60) }, `Today: ${count(r.calls_per_day)}`)),
     columns: [{ title: 'What', cell: (x2) => x2[0] }, { title: 'Value', num: true, cell: (x2) => x2[1], text: (x2) => x2[2] }],
     rows: [['Calls a day today', count(r.calls_per_day), r.calls_per_day], ['Calls a day at breakeven', count(r.threshold_calls_per_day), r.threshold_calls_per_day], ['Share', percent(ratio), ratio]],
     extra: el('p.sub', null, `At today's mix and prices; ${note}.`),
@@ -171,25 +177,25 @@ function sensitivity(r) {
       const o = options({ y: money });
       o.indexAxis = 'y';
       o.scales = { y: { grid: { display: false, drawBorder: false }, ticks: { color: getComputedStyle(document.body).color } },
-        x: { grid: { color: o.scales.y.grid.color, drawBorder: false }, ticks: { callback: (v) => money(v), maxTicksLimit: 6, maxRotation: 0 } } };
+        x: { grid: { color: o.scales.y.grid.color, drawBorder: false }, ticks: { callback: (v) => money(v), maxTicksLimit: innerWidth < 520 ? 3 : 6, maxRotation: 0 } } };
       o.interaction = { mode: 'nearest', axis: 'y', intersect: false };
       const part = (label, key, value, c) => ({ label, data: list.map((s) => [base, s[key]]), backgroundColor: c, grouped: false, barPercentage: 0.7, minBarLength: 2, value });
       o.plugins.tooltip.callbacks = { label: (t) => ` ${list[t.dataIndex].input} ${count(list[t.dataIndex][t.dataset.value])}: ${money(t.raw[1])}` };
-      return { type: 'bar', data: { labels: list.map((s) => capital(s.input)), datasets: [part('lower', 'saving_low', 'low', colour(4)), part('higher', 'saving_high', 'high', colour(0))] }, options: o };
+      return { type: 'bar', data: { labels: list.map((s) => capital(s.input)), datasets: [part('lower', 'saving_low', 'low', fill(7)), part('higher', 'saving_high', 'high', colour(0))] }, options: o };
     },
     columns: [{ title: 'Input', cell: (s) => capital(s.input), text: (s) => s.input },
       { title: 'Lower', num: true, cell: (s) => count(s.low), text: (s) => s.low }, { title: 'Saving', num: true, cell: (s) => money(s.saving_low), text: (s) => s.saving_low },
       { title: 'Higher', num: true, cell: (s) => count(s.high), text: (s) => s.high }, { title: 'Saving', num: true, cell: (s) => money(s.saving_high), text: (s) => s.saving_high },
       { title: 'Payback, months', num: true, cell: (s) => `${s.payback_low === null ? missing : count(s.payback_low)} / ${s.payback_high === null ? missing : count(s.payback_high)}` }],
     rows: list.filter((s) => !same(s.saving_low, s.saving_high) || s.threshold_low !== s.threshold_high),
-    extra: el('p.sub', null, `Light: the input lower. Dark: higher. They meet at ${money(base)}, the saving as it stands.`),
+    extra: el('p.sub', null, `Hatched: the input lower. Solid: higher. They meet at ${money(base)}, the saving as it stands.`),
   });
 }
 
 const inputNames = { monthly_fixed: ['Fixed cost a month', money], setup: ['Setup, once', money], gpu_hour: ['GPU an hour', money], gpus_per_replica: ['GPUs a replica', count],
   output_tokens_per_s: ['Output tokens a second', count], input_tokens_per_s: ['Input tokens a second', count], requests_per_s: ['Requests a second', count],
   headroom: ['Headroom above the peak', percent], min_replicas: ['Replicas at least', count], coverage: ['Coverage', percent], escalation: ['Escalation', percent],
-  retrain: ['Retraining', money], retrain_months: ['Months between retrainings', count], api_price_change: ['API price a year', percent], gpu_price_change: ['GPU price a year', percent] };
+  retrain: ['Retraining', money], latency_target: ['Latency target', (v) => (v ? `${count(v)} s` : 'none')], retrain_months: ['Months between retrainings', (v) => (v ? count(v) : 'none')], api_price_change: ['API price a year', percent], gpu_price_change: ['GPU price a year', percent] };
 
 function inputs(r) {
   const gpuOnly = new Set(['gpu_hour', 'gpus_per_replica', 'output_tokens_per_s', 'input_tokens_per_s', 'requests_per_s', 'headroom', 'min_replicas', 'gpu_price_change']);
@@ -200,8 +206,23 @@ function inputs(r) {
     ...Object.entries(r.scenario).filter(([k, v]) => v && v.origin && (r.scenario.gpu || !gpuOnly.has(k)))
       .map(([k, v]) => [(inputNames[k] || [capital(words(k))])[0], (inputNames[k] || [0, count])[1](v.value), v.origin, v.value]),
   ];
-  return card('What it is computed from', 'Measured by the meter, declared by you, or a default nobody confirmed.', null, scroll('Inputs', table('Inputs', [
+  return card('What it is computed from', 'Measured by the meter, declared by you, or a default nobody confirmed.', null, wholly('Inputs', table('Inputs', [
     { title: 'Input', cell: (x) => x[0] }, { title: 'Value', num: true, cell: (x) => x[1] }, { title: 'Origin', cell: (x) => badge(x[2], badges[x[2]]) }], rows)));
+}
+
+// Every number of the view in a sentence: where it is from, how sure.
+function explained(r) {
+  const s = r.scenario, shares = [['estimated', r.estimated_share], ['missing', r.missing_share], ['without a price', r.unpriced_share]].filter((x) => x[1] > 0);
+  const parts = [
+    ['API cost', `tokens as metered, by class, times the price of their day. ${shares.length ? `Of the calls: ${shares.map(([k, v]) => `${percent(v, 1)} ${k}`).join(', ')}.` : 'All calls have exact counts and a price.'}`],
+    ['Forecast', `from ${count(r.days)} days of history to many sampled futures. The line is the middle one; of ten futures eight lie within the dark band, and 19 of 20 within the light one. ${r.backtest_origins ? `Tried on ${r.backtest_origins} earlier dates: off by ${percent(r.backtest_mape)} on average.` : ''}`],
+    ['Hosted cost', `${s.gpu ? `replicas for the busiest minute with ${percent(s.headroom.value)} headroom, at ${money(s.gpu_hour.value)} a GPU hour, plus ` : ''}${money(s.monthly_fixed.value)} fixed a month${s.coverage.value < 1 || s.escalation.value > 0 ? `, plus the API for the ${percent(Math.min(1, 1 - s.coverage.value + s.coverage.value * s.escalation.value))} of calls it does not take` : ''}.`],
+    ['Crossing', 'the first month in which hosting costs less than the API; its probability is the share of futures in which it comes in time.'],
+    ['Payback', 'the day on which what was saved since the start has made up for the setup.'],
+    ['Saving', 'what the API would have cost in these 12 months, less hosting, less the setup.'],
+    ['Breakeven volume', 'the calls a day, of today\'s kind and at today\'s prices, at which both cost the same.'],
+  ];
+  return el('details.card.explain', { open: innerWidth > 760 }, el('summary', null, 'How each number is made, and how sure it is'), el('dl.kv', null, parts.map(([k, v]) => [el('dt', null, k), el('dd', null, capital(v))])));
 }
 
 // What forecasts of earlier days said about the 28 days after them, and what those became.
@@ -321,26 +342,29 @@ const changed = (now, before) => (before !== undefined && before !== now ? `was 
 
 function numbers(r, was) {
   const next = r.month[1] || r.month[0];
-  const cross = (x) => (x.verdict === 'crossed' ? 'now' : x.crossing.q50 ? asMonth(x.crossing.q50) : 'not in sight');
-  const pay = (x) => (x.payback.q50 ? asDay(x.payback.q50) : 'not in sight');
+  const open = (x) => (x.verdict === 'open' ? 'not to be said' : null); // too much has no price
+  const cross = (x) => open(x) || (x.verdict === 'crossed' ? 'now' : x.crossing.q50 ? asMonth(x.crossing.q50) : 'not in sight');
+  const pay = (x) => open(x) || (x.payback.q50 ? asDay(x.payback.q50) : x.scenario.setup.value > 0 ? 'not in sight' : 'no setup');
   const hosted = (x) => money((x.month[1] || x.month[0]).hosted.median);
-  const api = (x) => money((x.month[1] || x.month[0]).api.median);
-  const saving = (x) => money(x.saving12.median);
+  const api = (x) => least(x) + money((x.month[1] || x.month[0]).api.median);
+  const saving = (x) => least(x) + money(x.saving12.median);
+  const inTime = (p) => (r.verdict === 'open' ? 'some calls have no price' : `within 12 months: ${chance(p)}`);
   const old = (f) => (was ? changed(f(r), f(was)) : null);
   return el('div.kpis', null,
     kpi(`API in ${asMonth(next.start)}`, api(r), `80 %: ${money(next.api.lo80)} to ${money(next.api.hi80)}`, old(api)),
     kpi(`Hosted in ${asMonth(next.start)}`, hosted(r), `80 %: ${money(next.hosted.lo80)} to ${money(next.hosted.hi80)}`, old(hosted)),
-    kpi('Crossing', cross(r), `within 12 months: ${chance(r.crossing.p12 ?? likely(r, 'crossing'))}`, old(cross)),
-    kpi('Payback of setup', pay(r), `within 12 months: ${chance(r.payback.p12 ?? likely(r, 'payback'))}`, old(pay)),
+    kpi('Crossing', cross(r), inTime(r.crossing.p12 ?? likely(r, 'crossing')), old(cross)),
+    kpi('Payback of setup', pay(r), r.scenario.setup.value > 0 ? inTime(r.payback.p12 ?? likely(r, 'payback')) : 'nothing to earn back', old(pay)),
     kpi('Saving after 12 months', saving(r), `80 %: ${money(r.saving12.lo80)} to ${money(r.saving12.hi80)}`, old(saving)));
 }
 
 function top(r, was) {
-  return el(`section.card.verdict.${r.verdict}`, { 'aria-live': 'polite' }, el('h1', null, headline(r), was ? [' ', badge('what if', 'warn')] : null), el('p', null, lead(r)));
+  const tone = r.verdict === 'refused' || r.verdict === 'open' || r.verdict === 'unlikely' ? '' : earned(r) === false || r.verdict === 'possible' ? '.warn' : '.good';
+  return el(`section.card.verdict${tone}`, null, el('h1', null, headline(r), was ? [' ', badge('what if', 'warn')] : null), el('p', null, lead(r)));
 }
 
 function runRate(r) {
-  return el('div.kpis', null, kpi('Days of history', count(r.days), 'a projection needs 14'), kpi('Calls a day', count(r.calls_per_day)), kpi('API cost a day', money(r.usd_per_day), 'run rate, not a forecast'));
+  return el('div.kpis', null, kpi('Days of history', count(r.days), 'a projection needs 14'), kpi('Calls a day', count(r.calls_per_day), 'as metered'), kpi('API cost a day', least(r) + money(r.usd_per_day), 'run rate, not a forecast'));
 }
 
 export function render(data, { set }) {
@@ -360,19 +384,21 @@ export function render(data, { set }) {
   if (result.verdict === 'refused') return el('div', null, head, top(result), warnings(result), runRate(result), others(workloads, w));
   // The sliders stay where they are while what they move is drawn anew around them.
   const slot = (width) => el(`div.slot${width ? `.${width}` : ''}`);
-  const slots = { top: slot(), warnings: slot(), numbers: slot(), chart: slot(), inputs: slot('w5'), right: slot('w7') };
+  const slots = { top: slot('w8'), gauge: slot('w4'), warnings: slot(), numbers: slot(), chart: slot(), inputs: slot('w5'), right: slot('w7') };
+  slots.top.setAttribute('aria-live', 'polite');
   const fillIn = (r, was) => {
     slots.top.replaceChildren(top(r, was));
+    slots.gauge.replaceChildren(gauge(r));
     slots.warnings.replaceChildren(warnings(r) || '');
     slots.numbers.replaceChildren(numbers(r, was));
     slots.chart.replaceChildren(chart(r, data.past));
-    slots.right.replaceChildren(gauge(r), sensitivity(r), alternatives(r));
-    slots.inputs.replaceChildren(...[inputs(r), throughput(r), backtest(r)].filter(Boolean));
+    slots.right.replaceChildren(...[sensitivity(r), backtest(r), alternatives(r)].filter(Boolean));
+    slots.inputs.replaceChildren(...[inputs(r), throughput(r), explained(r)].filter(Boolean));
   };
   fillIn(data.moved || result, data.moved ? result : null);
   const area = (r, was) => { destroyAll(); fillIn(r, was); mountAll(); };
   const grid = el('div.grid', null, slots.chart, sliders(data, set, area, result),
     slots.inputs, slots.right, others(workloads, w));
-  return el('div', null, head, slots.top, slots.warnings, slots.numbers, grid,
+  return el('div', null, head, el('div.grid.lead', null, slots.top, slots.gauge), slots.warnings, slots.numbers, grid,
     el('p.dim', null, `Made ${asMinute(result.at)} from ${result.days} days of history (${asDay(result.first_day)} to ${asDay(result.last_day)}).`));
 }

@@ -2,7 +2,7 @@
 import { ask } from './api.js';
 import { colour, dashes, figure, options, rgba } from './charts.js';
 import { asDay, asMinute, capital, percent } from './format.js';
-import { badge, card, code, el, empty, scroll, select, table } from './ui.js';
+import { badge, card, code, el, empty, select, table, wholly } from './ui.js';
 
 export async function load({ signal }) {
   const [records, workloads] = await Promise.all([ask('decision', null, signal), ask('workloads', null, signal)]);
@@ -22,7 +22,7 @@ function criteria(d) {
     { title: 'Evidence', cell: (c) => c.evidence },
   ];
   return card('Is fine-tuning right for this workload?', d.score === null ? 'No score: nothing is known.' : `Score ${percent(d.score)}: ${d.arithmetic}.`, null,
-    scroll('Criteria', table('Criteria', columns, d.criteria)));
+    wholly('Criteria', table('Criteria', columns, d.criteria, { stack: true })));
 }
 
 function radar(d) {

@@ -1,6 +1,6 @@
 // Usage: what was really sent, by day, and what is not known about it.
 import { ask, csvPages } from './api.js';
-import { colour, fill, figure, options, rgba } from './charts.js';
+import { colour, fill, figure, later, options, rgba } from './charts.js';
 import { asDay, asMinute, count, exact, label, missing, money, percent, words } from './format.js';
 import { badge, card, clean, code, download, el, empty, kpi, named, scroll, segments, select, shorten, table } from './ui.js';
 
@@ -9,6 +9,7 @@ const dims = [['model', 'Model'], ['app', 'Application'], ['provider', 'Provider
 const filters = [['app', 'Application'], ['provider', 'Provider'], ['model', 'Model'], ['environment', 'Environment']];
 const measures = [['cost', 'Cost'], ['tokens', 'Tokens'], ['calls', 'Calls']];
 const dayMs = 86400000;
+const mostRows = 25; // of the table by model, at first
 const nothing = { app: 'unattributed', model: 'unknown model', provider: 'unknown provider', environment: 'no environment' };
 
 function choices(q) {
@@ -32,34 +33,62 @@ function filterParams(q) {
   return p;
 }
 
-export async function load({ q, signal }) {
+// Days that nothing came of are gaps in the picture, not left out of it.
+function everyTime(main, { grain, from, to }) {
+  if (!main.time.length) return main;
+  const first = new Date(main.time[0].slice(0, 10));
+  const at = (i) => (grain === 'month' ? new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + i, 1))
+    : new Date(first.getTime() + i * (grain === 'week' ? 7 : 1) * dayMs)).toISOString().slice(0, 10);
+  const known = new Map(main.time.map((t, i) => [t.slice(0, 10), i]));
+  let lo = 0, hi = 0;
+  while (at(lo) > from && at(lo - 1) >= from) lo--;
+  while (at(hi + 1) <= to) hi++;
+  const time = Array.from({ length: hi - lo + 1 }, (_, i) => at(lo + i));
+  const spread = (v) => v && time.map((t) => (known.has(t) ? v[known.get(t)] : null));
+  return { ...main, time, line: main.line.map((l) => ({ ...l, calls: spread(l.calls), tokens: spread(l.tokens), cost_usd: spread(l.cost_usd) })) };
+}
+
+// In two parts: the chart and the totals, then the rest, unless asked for the whole.
+export async function load({ q, signal, whole }) {
   const c = choices(q);
   const filtered = filterParams(q);
   const window = [['from', c.from], ['to', c.to], ...filtered];
   const week = new Date(new Date(c.to) - 27 * dayMs).toISOString().slice(0, 10);
   // What the first answer holds is not asked for again.
   const total = (by, more) => (by === c.by ? null : ask('usage/breakdown', [['by', by], ['grain', 'total'], ...more, ...window], signal));
-  const [main, apps, models, profile, status, ...values] = await Promise.all([
-    ask('usage/breakdown', [['by', c.by], ['order', c.metric], ['grain', c.grain], ...window], signal),
+  const [main, status] = await Promise.all([
+    ask('usage/breakdown', [['by', c.by], ['order', c.metric], ['grain', c.grain], ...window], signal), ask('status', null, signal)]);
+  const oldest = (status.store.oldest_day || '').slice(0, 10);
+  const since = oldest > c.from ? oldest : c.from; // before it there was no meter
+  c.days = (new Date(c.to) - new Date(since)) / dayMs + 1;
+  const data = { c, main: everyTime(main, { ...c, from: since }), status, q: q.toString() };
+  const others = Promise.all([
     total('app', []), total('model', [['order', 'calls']]),
     ask('usage/profile', [['from', c.from > week ? c.from : week], ['to', c.to], ...filtered], signal),
-    ask('status', null, signal),
     ...filters.map(([name]) => ask(`dimensions/${name}`, null, signal)),
-  ]);
-  return { c, main, apps: apps || main, models: models || main, profile, status, values, q: q.toString() };
+  ]).then(([apps, models, profile, ...values]) => Object.assign(data, { apps: apps || main, models: models || main, profile, values }));
+  others.catch(() => {}); // who waits for it is told
+  if (whole) await others; else data.rest = () => others;
+  return data;
 }
 
-function controls(data, q, set) {
+const roomy = matchMedia('(min-width: 761px)');
+roomy.addEventListener('change', () => { for (const d of document.querySelectorAll('details.more')) d.open = roomy.matches; });
+
+function controls(data, q, set, slot) {
   const { c } = data;
   return el('div.controls', { role: 'group', 'aria-label': 'What is shown' },
     segments('Time', c.range, ranges, (v) => set({ range: v, from: null, to: null })),
+    el('details.more', { open: roomy.matches || !c.range || filterParams(q).length > 0 }, el('summary', null, 'Dates and filters'), el('div.controls', null,
     el('label', null, 'From', el('input', { type: 'date', value: c.from, max: c.to, onchange: (e) => set({ from: e.target.value, to: c.to, range: null }) })),
     el('label', null, 'To', el('input', { type: 'date', value: c.to, min: c.from, onchange: (e) => set({ from: c.from, to: e.target.value, range: null }) })),
     segments('Bars', c.grain, [['day', 'Day'], ['week', 'Week'], ['month', 'Month']], (v) => set({ grain: v })),
-    filters.map(([name, title], i) => select(title, q.get(name) ?? '\u0000',
-      [['\u0000', 'All'], ...data.values[i].map((v) => [v, v === '' ? nothing[name] : v])],
-      (v) => set({ [name]: v === '\u0000' ? null : v }, v === ''))));
+    slot)));
 }
+
+const filterSelects = (data, q, set) => filters.map(([name, title], i) => select(title, q.get(name) ?? '\u0000',
+  [['\u0000', 'All'], ...data.values[i].map((v) => [v, v === '' ? nothing[name] : v])],
+  (v) => set({ [name]: v === '\u0000' ? null : v }, v === '')));
 
 const nameOf = (by, name) => (by === 'class' ? words(name) : name === '' ? nothing[by] || '(none)' : name);
 
@@ -100,7 +129,7 @@ function rowsTable(data) {
   const { c, main } = data;
   const t = main.total;
   const title = `By ${dims.find((d) => d[0] === c.by)[1].toLowerCase()}`;
-  const share = (r) => (c.metric === 'cost' ? (t.cost_usd ? r.cost_usd / t.cost_usd : 0) : t[c.metric] ? r[c.metric] / t[c.metric] : 0);
+  const share = (r) => (c.metric === 'cost' ? (t.cost_usd && r.cost_usd !== null ? r.cost_usd / t.cost_usd : null) : t[c.metric] ? r[c.metric] / t[c.metric] : 0);
   if (c.by === 'class') {
     return figure({ title, file: 'usage-classes', summary: 'Tokens by class.',
       node: () => classBars(main), columns: [{ title: 'Class', cell: (r) => words(r.name) }, { title: 'Tokens', num: true, cell: (r) => exact(r.tokens), text: (r) => r.tokens }], rows: main.row });
@@ -112,12 +141,16 @@ function rowsTable(data) {
     { title: 'Cache read', num: true, cell: (r) => count(r.cache_read), text: (r) => r.cache_read },
     { title: 'Output', num: true, cell: (r) => count(r.output), text: (r) => r.output },
     { title: 'Cost', num: true, cell: (r) => (r.cost_usd === null ? badge('unpriced', 'warn') : r.priced ? money(r.cost_usd) : el('span', { title: 'Some of it has no price: a lower bound' }, `≥ ${money(r.cost_usd)}`)), text: (r) => r.cost_usd },
-    { title: 'Share', num: true, cell: (r) => percent(share(r)), text: (r) => Number(share(r).toFixed(4)) },
+    { title: 'Share', num: true, cell: (r) => percent(share(r)), text: (r) => (share(r) === null ? null : Number(share(r).toFixed(4))) },
   ];
   const rows = main.folded ? [...main.row, { ...main.folded, folded: main.folded.values }] : main.row;
-  return card(title, `${count(main.row.length + (main.folded ? main.folded.values : 0))} in this time`, [csvLink(data, c.by)],
-    scroll(title, table(title, columns, rows, { rowClass: (r) => (r.cost_usd === null || r.name === '' ? 'rowwarn' : null),
-      foot: [{ ...t, name: 'Total', total: true }] })));
+  const held = el('div'); // a page of rows; all of them for who asks
+  const show = (n) => {
+    held.replaceChildren(scroll(title, table(title, columns, rows.slice(0, n), { rowClass: (r) => (r.cost_usd === null || r.name === '' ? 'rowwarn' : null),
+      foot: [{ ...t, name: 'Total', total: true }] })), n < rows.length ? el('button.quiet', { type: 'button', onclick: () => { show(rows.length); held.firstChild.focus(); } }, `Show all ${rows.length}`) : '');
+  };
+  show(rows.length > mostRows ? mostRows - 5 : rows.length);
+  return card(title, `${count(main.row.length + (main.folded ? main.folded.values : 0))} in this time, largest first`, [csvLink(data, c.by)], held);
 }
 
 // Rows of the API itself: everything, not what the chart shows.
@@ -176,7 +209,7 @@ function gaps(data) {
   return card('Gaps', 'What the cost above does not hold, or cannot say whose it is.', null, scroll('Gaps', table('Gaps', [
     { title: 'What', name: true, cell: (g) => g.what }, { title: 'Gap', cell: (g) => badge(g.kind, 'warn') },
     { title: 'Calls', num: true, cell: (g) => count(g.r.calls) }, { title: 'Tokens', num: true, cell: (g) => count(g.r.tokens) },
-    { title: 'What to do', cell: (g) => g.todo }], rows)));
+    { title: 'What to do', cell: (g) => g.todo }], rows, { stack: true })));
 }
 
 function heat(data) {
@@ -195,7 +228,7 @@ function heat(data) {
     return td;
   };
   return figure({
-    title: 'Hours of the week', file: 'hours-of-week', wide: 'w7',
+    title: 'Hours of the week', file: 'hours-of-week',
     sub: `Mean calls an hour, UTC, last four weeks. Busiest: ${busiest}${p.peak_to_mean ? `; busiest minute ${count(p.peak_to_mean)} × the mean` : ''}.`,
     summary: '', node: () => el('div', null, scroll('Hours of the week', el('table.heat', null, el('caption.sr', null, 'Mean calls by hour of the week'),
       el('thead', null, el('tr', null, el('th', { scope: 'col' }, el('span.sr', null, 'Day')), [...Array(24).keys()].map((h) => el('th', { scope: 'col' }, h % 3 ? el('span.sr', null, h) : h)))),
@@ -211,9 +244,22 @@ function heat(data) {
 export function render(data, { q, set }) {
   const { c, main, status } = data;
   const t = main.total;
+  const slots = { filters: el('div.controls.filters'), heat: el('div.later.w7'), gaps: el('div.later') };
+  const fillIn = () => {
+    slots.filters.replaceChildren(...filterSelects(data, q, set));
+    if (!t.calls) return;
+    later(() => heat(data), 'w7', slots.heat);
+    later(() => gaps(data), null, slots.gaps);
+  };
+  if (data.rest) {
+    const asked = data.rest;
+    data.rest = async () => { await asked(); fillIn(); };
+  } else {
+    fillIn();
+  }
   const filtered = filterParams(q).length > 0;
   const head = el('div.head', null, el('div', null, el('h1', null, 'Usage'),
-    el('p.lead', null, `${asDay(c.from)} to ${asDay(c.to)}${status.store.newest_hour ? `; newest data ${asMinute(status.store.newest_hour)}` : ''}`)), controls(data, q, set));
+    el('p.lead', null, `${asDay(c.from)} to ${asDay(c.to)}${status.store.newest_hour ? `; newest data ${asMinute(status.store.newest_hour)}` : ''}`)), controls(data, q, set, slots.filters));
   if (!t.calls) {
     return el('div', null, head, !status.store.newest_hour
       ? empty('No usage yet', el('p', null, 'Nothing has been received. Start an agent on a host that calls LLM APIs; its first totals arrive within a minute.'),
@@ -222,19 +268,13 @@ export function render(data, { q, set }) {
       : empty('Nothing in this selection', el('p', null, filtered ? 'No call fits the filters in this time.' : `No call in this time. The newest data are of ${asMinute(status.store.newest_hour)}.`),
         el('button', { type: 'button', onclick: () => set({ range: '400d', from: null, to: null, app: null, provider: null, model: null, environment: null }) }, 'Show all of the last 400 days')));
   }
-  const perDay = t.cost_usd === null ? null : t.cost_usd / c.span;
+  const perDay = t.cost_usd === null ? null : t.cost_usd / c.days;
   return el('div', null, head,
     el('div.kpis', null,
       kpi('Cost', t.cost_usd === null ? missing : `${t.priced ? '' : '≥ '}${money(t.cost_usd)}`, t.cost_usd === null ? 'nothing here has a price' : `${money(perDay)} a day${t.priced ? '' : `; ${percent(t.calls_unpriced / t.calls, 1)} of calls unpriced`}`),
-      kpi('Calls', count(t.calls), `${count(t.calls / c.span)} a day; ${percent(t.calls_failed / t.calls, 1)} failed`),
+      kpi('Calls', count(t.calls), `${count(t.calls / c.days)} a day; ${percent(t.calls_failed / t.calls, 1)} failed`),
       kpi('Tokens', count(t.tokens), `${count(t.input + t.cache_read + t.cache_write + t.cache_write_5m + t.cache_write_1h)} in, ${count(t.output)} out`),
       kpi('From cache', percent(t.cache_read / Math.max(1, t.tokens - t.output)), 'of the input tokens'),
       kpi('Exact', percent((t.calls - t.calls_estimated - t.calls_missing) / t.calls), 'of calls, counts as the provider said')),
-    el('div.grid', null, mainChart(data, set), rowsTable(data),
-      wrap('w7', heat(data)), wrap('w5', quality(data)), gaps(data)));
-}
-
-function wrap(width, node) {
-  node.classList.add(width);
-  return node;
+    el('div.grid', null, mainChart(data, set), later(() => rowsTable(data)), slots.heat, later(() => quality(data), 'w5'), slots.gaps));
 }
