@@ -433,8 +433,8 @@ static enum status look_back(struct work *k)
     }
     if (b.widen >= 1.1)
         warn(k,
-             "of %d looks back more fell outside of the intervals than should: widened "
-             "by %.0f %%",
+             "too few of %d earlier forecasts held what came: intervals widened by "
+             "%.0f %%",
              b.origins, 100 * (b.widen - 1));
     return st;
 }

@@ -41,7 +41,13 @@ async function get(path, params, signal) {
 }
 
 export async function ask(path, params, signal) {
-  return (await get(path, params, signal)).json();
+  const r = await get(path, params, signal);
+  try {
+    return await r.json();
+  } catch (e) {
+    if (e.name === 'AbortError') throw e;
+    throw new ApiError(0, 'The answer of the collector broke off.');
+  }
 }
 
 // Something to change; `admin`: a token for it in place of the tab's.

@@ -56,7 +56,7 @@ export function percent(v, digits = 0) {
 export function chance(p) {
   if (p === null || p === undefined) return missing;
   if (p >= 0.995) return 'over 99 %';
-  if (p > 0 && p < 0.01) return 'under 1 %';
+  if (p < 0.01) return 'under 1 %';
   return percent(p);
 }
 

@@ -72,11 +72,14 @@ function headline(r) {
 function lead(r) {
   if (r.verdict === 'refused') return r.reason ? capital(r.reason) + '.' : '';
   if (r.verdict === 'open') return `${capital(r.reason)}.`; // dates would be of the priced calls only
-  const p = chance(likely(r, 'crossing'));
-  const range = r.crossing.q10 ? ` Between ${asMonth(r.crossing.q10)} and ${r.crossing.q90 ? asMonth(r.crossing.q90) : 'beyond the horizon'} (80 % range).` : '';
-  const pay = r.payback.q50 ? `The setup of ${money(r.scenario.setup.value)} is earned back by ${asDay(r.payback.q50)}.`
-    : r.scenario.setup.value > 0 ? `The setup of ${money(r.scenario.setup.value)} is earned back within ${within(r)} with a probability of ${chance(likely(r, 'payback'))}.` : '';
-  return `Probability of a crossing within ${within(r)}: ${p}.${range} ${pay}`;
+  const next = r.month[1] || r.month[0];
+  const range = !r.crossing.q10 ? '' : r.crossing.q90 && asMonth(r.crossing.q10) === asMonth(r.crossing.q90) ? ' Eight of ten futures cross in that month.'
+    : r.crossing.q90 ? ` Eight of ten futures cross between ${asMonth(r.crossing.q10)} and ${asMonth(r.crossing.q90)}.` : ` One in ten futures crosses by ${asMonth(r.crossing.q10)}.`;
+  const cross = r.verdict === 'crossed' ? `In ${asLongMonth(next.start)} hosting is expected to cost ${money(next.hosted.median)}, the API ${least(r)}${money(next.api.median)}.`
+    : `Probability of a crossing within ${within(r)}: ${chance(likely(r, 'crossing'))}.${range}`;
+  const pay = !(r.scenario.setup.value > 0) ? '' : r.payback.q50 ? `The setup of ${money(r.scenario.setup.value)} is earned back by ${asDay(r.payback.q50)}.`
+    : `The setup of ${money(r.scenario.setup.value)} is earned back within ${within(r)} with a probability of ${chance(likely(r, 'payback'))}.`;
+  return `${cross} ${pay}`;
 }
 
 /* --- the picture -------------------------------------------------------------------------- */
@@ -286,7 +289,7 @@ function others(workloads, w) {
   if (workloads.length < 2) return null;
   return card('All workloads', null, null, scroll('Workloads', table('All workloads', [
     { title: 'Workload', name: true, cell: (x) => el('a', { href: `#/breakeven?workload=${encodeURIComponent(x.name)}`, 'aria-current': x === w ? 'true' : null }, named(x.name)) },
-    { title: 'Verdict', cell: (x) => badge(x.verdict || 'not projected', { crossed: 'good', likely: 'good', possible: 'warn' }[x.verdict] || 'plain') },
+    { title: 'Verdict', cell: (x) => badge(x.verdict || 'not projected', { crossed: 'good', likely: x.saving12 < 0 ? 'warn' : 'good', possible: 'warn' }[x.verdict] || 'plain') },
     { title: 'API a day', num: true, cell: (x) => money(x.usd_per_day) }, { title: 'Of breakeven volume', num: true, cell: (x) => percent(x.threshold_ratio) },
     { title: 'Crossing', num: true, cell: (x) => (x.crossing_q50 ? asMonth(x.crossing_q50) : missing) }, { title: 'P within 12 months', num: true, cell: (x) => chance(x.crossing_p12) },
     { title: 'Saving, 12 months', num: true, cell: (x) => money(x.saving12) }], workloads)));
@@ -343,7 +346,7 @@ const changed = (now, before) => (before !== undefined && before !== now ? `was 
 function numbers(r, was) {
   const next = r.month[1] || r.month[0];
   const open = (x) => (x.verdict === 'open' ? 'not to be said' : null); // too much has no price
-  const cross = (x) => open(x) || (x.verdict === 'crossed' ? 'now' : x.crossing.q50 ? asMonth(x.crossing.q50) : 'not in sight');
+  const cross = (x) => open(x) || (x.verdict === 'crossed' ? 'now' : x.crossing.q50 ? asMonth(x.crossing.q50) : x.verdict === 'possible' ? 'uncertain' : 'not in sight');
   const pay = (x) => open(x) || (x.payback.q50 ? asDay(x.payback.q50) : x.scenario.setup.value > 0 ? 'not in sight' : 'no setup');
   const hosted = (x) => money((x.month[1] || x.month[0]).hosted.median);
   const api = (x) => least(x) + money((x.month[1] || x.month[0]).api.median);
@@ -354,13 +357,19 @@ function numbers(r, was) {
     kpi(`API in ${asMonth(next.start)}`, api(r), `80 %: ${money(next.api.lo80)} to ${money(next.api.hi80)}`, old(api)),
     kpi(`Hosted in ${asMonth(next.start)}`, hosted(r), `80 %: ${money(next.hosted.lo80)} to ${money(next.hosted.hi80)}`, old(hosted)),
     kpi('Crossing', cross(r), inTime(r.crossing.p12 ?? likely(r, 'crossing')), old(cross)),
-    kpi('Payback of setup', pay(r), r.scenario.setup.value > 0 ? inTime(r.payback.p12 ?? likely(r, 'payback')) : 'nothing to earn back', old(pay)),
+    kpi('Payback of setup', pay(r), r.scenario.setup.value > 0 || r.verdict === 'open' ? inTime(r.payback.p12 ?? likely(r, 'payback')) : 'nothing to earn back', old(pay)),
     kpi('Saving after 12 months', saving(r), `80 %: ${money(r.saving12.lo80)} to ${money(r.saving12.hi80)}`, old(saving)));
 }
 
 function top(r, was) {
   const tone = r.verdict === 'refused' || r.verdict === 'open' || r.verdict === 'unlikely' ? '' : earned(r) === false || r.verdict === 'possible' ? '.warn' : '.good';
   return el(`section.card.verdict${tone}`, null, el('h1', null, headline(r), was ? [' ', badge('what if', 'warn')] : null), el('p', null, lead(r)));
+}
+
+function refusedBecause(r) {
+  if (!r.days) return ['No metered call fits this workload. Compare its filter in ', el('code', null, 'collector.yaml'), ' with the names in the view ', el('a', { href: '#/usage?range=90d&by=app' }, 'Usage'), '; then ask again:'];
+  if (r.days < 14) return `${14 - r.days} more days of calls are needed before a forecast says anything; it is made every night. Older logs may be read as well (start: beginning in agent.yaml). To ask again at once:`;
+  return ['Nothing to forecast at the moment. If calls should be coming in, look at the view ', el('a', { href: '#/agents' }, 'Agents'), '; then ask again:'];
 }
 
 function runRate(r) {
@@ -381,7 +390,10 @@ export function render(data, { set }) {
     return el('div', null, el('h1', null, 'Breakeven'), head, empty('Not projected yet', el('p', null, 'The collector projects every night and at its start. To have it now:'), code('breakeven-collector project --config collector.yaml')), others(workloads, w));
   }
   const warnings = (r) => (r.warning.length ? el('ul.notes', { 'aria-label': 'Warnings' }, r.warning.map((t) => el('li', null, capital(t), '.'))) : null);
-  if (result.verdict === 'refused') return el('div', null, head, top(result), warnings(result), runRate(result), others(workloads, w));
+  if (result.verdict === 'refused') {
+    return el('div', null, head, top(result), warnings(result), runRate(result), el('section.empty', null, el('h2', null, 'What to do'), el('p', null, refusedBecause(result)),
+      code('breakeven-collector project --config collector.yaml')), others(workloads, w));
+  }
   // The sliders stay where they are while what they move is drawn anew around them.
   const slot = (width) => el(`div.slot${width ? `.${width}` : ''}`);
   const slots = { top: slot('w8'), gauge: slot('w4'), warnings: slot(), numbers: slot(), chart: slot(), inputs: slot('w5'), right: slot('w7') };

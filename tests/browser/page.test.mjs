@@ -16,7 +16,7 @@ before(async () => {
   browser = await chromium.launch({ executablePath: process.env.BREAKEVEN_CHROMIUM,
     args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
 });
-after(() => browser?.close());
+after(async () => { for (const p of Object.values(shared)) await p.page.context().close(); await browser?.close(); });
 
 /* --- a page that tells on itself ----------------------------------------------------------- */
 
@@ -33,6 +33,20 @@ async function open(world, at, options = {}) {
   await page.goto(`${origin}/#/${at}`);
   await ready(page, at.split('?')[0]);
   return { page, origin, wrong, async close() { await context.close(); assert.deepEqual(wrong, []); } };
+}
+
+// The page of a world that the tests of views share: made once, moved by its address.
+const shared = {};
+async function visit(world, at) {
+  if (!shared[world]) shared[world] = await open(world, at);
+  const p = shared[world];
+  await p.page.evaluate((h) => {
+    if (location.hash === h) return;
+    delete document.getElementById('main').dataset.ready;
+    location.hash = h;
+  }, `#/${at}`);
+  await ready(p.page, at.split('?')[0]);
+  return { ...p, async close() { assert.deepEqual(p.wrong, []); } };
 }
 
 const ready = (page, view) => page.waitForFunction((v) => document.getElementById('main').dataset.ready === v && !document.getElementById('main').hasAttribute('aria-busy'), view, { timeout: 30000 });
@@ -95,7 +109,7 @@ const expected = {
 
 for (const view of views) {
   test(`demo: ${view}`, async () => {
-    const p = await open('demo', view);
+    const p = await visit('demo', view);
     const text = await body(p.page);
     for (const r of expected[view]) assert.ok(r.test(text), `${r} is not in the ${view} view`);
     const pixels = await inked(p.page);
@@ -111,7 +125,7 @@ for (const view of views) {
   });
 
   test(`empty: ${view}`, async () => {
-    const p = await open('empty', view);
+    const p = await visit('empty', view);
     assert.ok(await p.page.locator('.empty h2').innerText());
     assert.match(await body(p.page), /breakeven-|collector\.yaml|workloads:/); // says what to do
     await accessible(p.page);
@@ -119,17 +133,42 @@ for (const view of views) {
   });
 
   test(`big: ${view}`, async () => {
-    const p = await open('big', view === 'usage' ? 'usage?range=400d&grain=day&metric=tokens' : view);
+    const p = await visit('big', view === 'usage' ? 'usage?range=400d&grain=day&metric=tokens' : view);
     const text = await body(p.page);
     assert.ok(!/Loading|undefined|NaN|\[object/.test(text));
     if (view === 'usage') {
-      for (const r of [/188 others/, /200 in this time/]) assert.ok(r.test(text), `${r} is not there`);
+      for (const r of [/188 others/, /200 in this time/, /Show all 200/]) assert.ok(r.test(text), `${r} is not there`);
       await accessible(p.page);
     }
     for (const n of await inked(p.page)) assert.ok(n > 1000);
     await p.close();
   });
 }
+
+// What the first card says of a workload, and what must not stand beside it.
+const states = {
+  short: [/no projection yet[\s\S]*Less than 14 days of history[\s\S]*6 more days of calls/],
+  nothing: [/no projection yet[\s\S]*No usage matches[\s\S]*Compare its filter/],
+  over: [/no projection yet[\s\S]*No calls in the last 28 days[\s\S]*Nothing to forecast/],
+  crossed: [/already cheaper[\s\S]*hosting is expected to cost \$5\.00, the API \$\d+[\s\S]*The setup of \$20 is earned back by/, /not earn/],
+  'no setup': [/already cheaper[\s\S]*no setup|already cheaper[\s\S]*nothing to earn back/, /The setup of/],
+  dearer: [/stay with the API[\s\S]*under 1 %[\s\S]*Breakeven: \d+k calls a day/],
+  never: [/stay with the API[\s\S]*cheaper at no volume/],
+  partly: [/not to be said yet[\s\S]*have no price[\s\S]*at least[\s\S]*≥ \$\d+[\s\S]*not to be said/, /not in sight|earned back/],
+  growing: [/hosting (may get|gets) cheaper/],
+};
+
+test('breakeven: every state has words', async () => {
+  for (const [workload, [said, unsaid]] of Object.entries(states)) {
+    const p = await visit('states', `breakeven?workload=${encodeURIComponent(workload)}`);
+    const text = await body(p.page);
+    assert.match(text, said, workload);
+    if (unsaid) assert.doesNotMatch(text, unsaid, workload);
+    assert.doesNotMatch(text, /undefined|NaN|null|Infinity|\[object/);
+    await accessible(p.page);
+    await p.close();
+  }
+});
 
 test('demo: usage by every dimension, and filters in the address', async () => {
   const p = await open('demo', 'usage?range=90d');
@@ -172,6 +211,8 @@ test('keyboard only', async () => {
   await tabTo(/^Breakeven$/);
   await page.keyboard.press('Enter');
   await ready(page, 'breakeven');
+  assert.match(await focused(), /^Breakeven$/); // the navigation is not made anew
+  await page.waitForFunction(() => document.getElementById('said').textContent === 'Breakeven: here');
   await tabTo(/^if-coverage$/, 80);
   await page.keyboard.press('ArrowLeft');
   await page.getByText('What if: the stored scenario is unchanged.').waitFor();
@@ -185,7 +226,7 @@ test('dark by preference, light by choice, kept over a reload', async () => {
   const contrast = () => p.page.evaluate(() => {
     const lum = (c) => { const [r, g, b] = c.match(/\d+(\.\d+)?/g).map(Number).map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
     let worst = 99;
-    for (const e of document.querySelectorAll('main h1, main p, main dt, main dd, main td, main th, main .badge, nav a, .foot a')) {
+    for (const e of document.querySelectorAll('main h1, main h2, main p, main dt, main dd, main td, main th, main li, main label, main legend, main summary, main button, main .badge, nav a, .top button, .foot a')) {
       if (!e.innerText || !e.offsetParent) continue;
       let b = e, back = 'rgba(0, 0, 0, 0)';
       while (b && /, 0\)$/.test(back)) { back = getComputedStyle(b).backgroundColor; b = b.parentElement; }
@@ -201,6 +242,21 @@ test('dark by preference, light by choice, kept over a reload', async () => {
   const light = await ground();
   assert.notEqual(dark, light);
   assert.ok(await contrast() >= 4.5, `contrast ${await contrast()}`);
+  // Lines and bars, and the frames of what can be pressed: 3:1 (WCAG 1.4.11).
+  for (const theme of ['light', 'dark']) {
+    const faint = await p.page.evaluate(async (t) => {
+      document.documentElement.dataset.theme = t;
+      const { colour } = await import('/web/charts.js');
+      const rgb = (c) => (c[0] === '#' ? [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)) : c.match(/\d+/g).map(Number));
+      const lum = (c) => { const [r, g, b] = rgb(c).map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+      const ratio = (a, b) => { const x = lum(a), y = lum(b); return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05); };
+      const card = getComputedStyle(document.querySelector('.card')).backgroundColor;
+      const edge = getComputedStyle(document.querySelector('select')).borderTopColor;
+      return [...Array(8).keys()].map(colour).concat(edge).filter((c) => ratio(c, card) < 3);
+    }, theme);
+    assert.deepEqual(faint, []);
+  }
+  await p.page.evaluate(() => { document.documentElement.dataset.theme = 'light'; });
   await p.page.reload();
   await ready(p.page, 'breakeven');
   assert.equal(await ground(), light);
@@ -208,13 +264,14 @@ test('dark by preference, light by choice, kept over a reload', async () => {
 });
 
 test('narrow screens: nothing hangs over', async () => {
-  for (const world of ['demo', 'empty', 'hostile']) {
+  for (const world of ['demo', 'hostile']) {
     const p = await open(world, 'agents', { viewport: { width: 360, height: 740 } });
     for (const view of views) {
       await p.page.evaluate((v) => { location.hash = `#/${v}`; }, view);
       await ready(p.page, view);
       const wide = await p.page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= 360, `${world} ${view} is ${wide} wide`);
+      assert.ok(await p.page.evaluate(() => [...document.querySelectorAll('nav a')].every((a) => { const b = a.getBoundingClientRect(); return b.left >= 0 && b.right <= innerWidth && b.height >= 32; })), 'a view is out of sight');
       if (world === 'demo' && view === 'breakeven') await shoot(p.page, 'breakeven-narrow');
     }
     await p.close();

@@ -59,7 +59,7 @@ def start_all(programs):
             wrong.append(f"{name}: {e}")
 
     todo = {"demo": world.demo, "empty": world.empty, "big": world.big, "hostile": world.hostile,
-            "locked": locked, "live": live}
+            "states": world.states, "locked": locked, "live": live}
     threads = [threading.Thread(target=start, args=item) for item in todo.items()]
     for t in threads:
         t.start()

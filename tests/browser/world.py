@@ -1,6 +1,6 @@
 """Collectors with something to look at: the demo, nothing at all, much, and hostile names.
 
-usage: world.py AGENT COLLECTOR DEMO_LOGS [demo|empty|big|hostile]…   serve them until Ctrl-C
+usage: world.py AGENT COLLECTOR DEMO_LOGS [demo|empty|big|hostile|states]…   serve them until Ctrl-C
 """
 import json
 import os
@@ -84,7 +84,7 @@ EVERYTHING = """workloads:
 """
 
 
-def big(agent, collector, demo_logs, models=200, days=400, hours=(9, 14, 20), config=EVERYTHING,
+def big(agent, collector, demo_logs, models=200, days=400, hours=(9, 14), config=EVERYTHING,
         workloads=1, more=""):
     """Rows of `hours` of each day for each model; `more`: fields of each, as they travel."""
     c = Collector(collector, config)
@@ -113,6 +113,47 @@ def big(agent, collector, demo_logs, models=200, days=400, hours=(9, 14, 20), co
                 if status != 200:
                     raise RuntimeError(f"ingest: {status} {body}")
         projected(c, workloads)
+        return c
+    except BaseException:
+        c.close()
+        raise
+
+
+STATES = """workloads:
+  short: { app: [short], hosted: { monthly_fixed: 10 } }
+  nothing: { app: [none], hosted: { monthly_fixed: 10 } }
+  crossed: { app: [steady], hosted: { monthly_fixed: 5, setup: 20 } }
+  no setup: { app: [steady], hosted: { monthly_fixed: 5 } }
+  dearer: { app: [steady], hosted: { monthly_fixed: 100000, setup: 1000 } }
+  never: { app: [steady], hosted: { monthly_fixed: 10, coverage: 0.5, escalation: 1 } }
+  partly: { app: [partly], hosted: { monthly_fixed: 100000 } }
+  over: { app: [over], hosted: { monthly_fixed: 50, setup: 100 } }
+  growing: { app: [growing], hosted: { monthly_fixed: 400, setup: 100 } }
+"""
+
+
+def states(agent, collector, demo_logs):
+    """A workload for each thing that a projection can say."""
+    c = Collector(collector, STATES)
+    try:
+        token = c.token("web", agents="web-1")
+        c.start()
+        first = int(time.time()) // DAY * DAY - 120 * DAY
+        rows = []
+        for d in range(120):
+            for app, model, calls in (("steady", "gpt-4.1", 400), ("partly", "gpt-4.1", 200),
+                                      ("partly", "my-own", 200), ("over", "gpt-4.1", 400),
+                                      ("short", "gpt-4.1", 400), ("growing", "gpt-4.1", 300 + 10 * d)):
+                if (app == "short" and d < 112) or (app == "over" and d > 60):
+                    continue
+                calls += d * 37 % 29
+                rows.append(json.dumps({"h": first + d * DAY + 10 * HOUR, "ver": 1, "ep": 1, "app": app,
+                                        "prov": "openai", "model": model, "src": "log", "oc": "ok",
+                                        "q": "exact", "ctx": 0, "n": calls, "in": calls * 1500, "out": calls * 300}))
+        feed(c, token, rows)
+        c.command("project", "--quiet")
+        wait_for(lambda: all(w["calls_per_day"] or w["name"] in ("nothing", "over")
+                             for w in c.json("/api/v1/workloads")))
         return c
     except BaseException:
         c.close()
