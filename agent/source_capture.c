@@ -1,7 +1,8 @@
-/* Capture files through libpcap: see source_capture.h. */
+/* Capture files, by libpcap and by pcapng: see source_capture.h. */
 #include "agent/source_capture.h"
 
 #include "agent/pcap_library.h"
+#include "agent/pcapng.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +10,19 @@
 
 enum { BLOCK = 128 << 10 };
 
+#define PCAPNG_FIRST "\x0a\x0d\x0d\x0a"
+
 struct capture {
     struct pcap_library pcap;
     struct flow_table *flows;
     struct fragments *fragments;
-    const char *filter;
+    capture_keys_fn *keys;
+    void *keys_arg;
     struct capture_stats stats;
 };
 
 struct capture *capture_new(const struct flow_limits *limits,
-                            const struct flow_events *events, const char *filter)
+                            const struct flow_events *events, capture_keys_fn *keys)
 {
     uint64_t seed = 0;
     struct capture *c = calloc(1, sizeof *c);
@@ -26,7 +30,8 @@ struct capture *capture_new(const struct flow_limits *limits,
         return NULL;
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
         seed = (uint64_t)(uintptr_t)c; /* at early boot; the address is random too */
-    c->filter = filter;
+    c->keys = keys;
+    c->keys_arg = events->arg;
     c->flows = flow_table_new(limits, events, seed);
     c->fragments = fragments_new();
     if (c->flows && c->fragments)
@@ -75,7 +80,7 @@ bool capture_is(struct slice first)
     static const struct slice magic[] = {
         { "\xd4\xc3\xb2\xa1", 4 }, { "\xa1\xb2\xc3\xd4", 4 }, /* microseconds */
         { "\x4d\x3c\xb2\xa1", 4 }, { "\xa1\xb2\x3c\x4d", 4 }, /* nanoseconds */
-        { "\x0a\x0d\x0d\x0a", 4 },                            /* pcapng */
+        { PCAPNG_FIRST, 4 },
     };
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++)
         if (slice_starts(first, magic[i]))
@@ -140,18 +145,13 @@ void capture_packet(struct capture *c, enum packet_link link, struct slice frame
         c->stats.unstored++;
 }
 
-static enum status set_filter(struct capture *c, pcap_t *pcap, struct buf *why)
+/* Why the bytes ended, if not at the end of the file. */
+static enum status feed_ended(const struct feed *f, struct buf *why)
 {
-    struct bpf_program program;
-    if (!c->filter)
+    if (f->st == ST_OK || f->st == ST_END)
         return ST_OK;
-    if (c->pcap.compile(pcap, &program, c->filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-        buf_addf(why, "filter: %s", c->pcap.geterr(pcap));
-        return ST_CONFIG;
-    }
-    int rc = c->pcap.setfilter(pcap, &program);
-    c->pcap.freecode(&program);
-    return rc == 0 ? ST_OK : ST_NOMEM;
+    buf_adds(why, unpack_why(f->unpack));
+    return f->st;
 }
 
 static enum status read_packets(struct capture *c, pcap_t *pcap, enum packet_link link,
@@ -163,12 +163,9 @@ static enum status read_packets(struct capture *c, pcap_t *pcap, enum packet_lin
     while ((rc = c->pcap.next_ex(pcap, &h, &bytes)) == 1)
         capture_packet(c, link, slice_of(bytes, h->caplen), h->len,
                        pcap_nanoseconds(&h->ts));
-    if (feed->st != ST_OK && feed->st != ST_END) {
-        buf_adds(why, unpack_why(feed->unpack));
-        return feed->st;
-    }
-    if (rc == PCAP_ERROR_BREAK) /* the end of the file */
-        return ST_OK;
+    enum status st = feed_ended(feed, why);
+    if (st != ST_OK || rc == PCAP_ERROR_BREAK) /* the end of the file */
+        return st;
     const char *reason = c->pcap.geterr(pcap);
     c->stats.torn = strstr(reason, "truncated") != NULL;
     if (c->stats.torn)
@@ -177,39 +174,141 @@ static enum status read_packets(struct capture *c, pcap_t *pcap, enum packet_lin
     return ST_BAD;
 }
 
-enum status capture_read(struct capture *c, struct slice first, struct unpack *u,
-                         struct buf *why)
+static enum status read_pcap(struct capture *c, struct feed *feed, struct buf *why)
 {
     char message[PCAP_ERRBUF_SIZE] = "out of memory";
-    struct feed feed = { .first = first, .unpack = u };
     enum packet_link link;
-    enum status st;
+    enum status st = ST_BAD;
     pcap_t *pcap = NULL;
-    c->stats.torn = false;
     if (!pcap_library_load(&c->pcap)) {
         buf_adds(why, "captures need libpcap, which is not installed (libpcap0.8)");
         return ST_NOT_FOUND;
     }
-    FILE *file = feed_open(&feed);
+    FILE *file = feed_open(feed);
     if (file)
         pcap = c->pcap.fopen_offline_with_tstamp_precision(
             file, PCAP_TSTAMP_PRECISION_NANO, message);
     if (!pcap) {
         if (file)
             fclose(file);
-        free(feed.block);
+        free(feed->block);
         buf_adds(why, message);
         return ST_BAD;
     }
-    st = set_filter(c, pcap, why);
-    if (st == ST_OK && !packet_link(c->pcap.datalink(pcap), &link)) {
+    if (packet_link(c->pcap.datalink(pcap), &link))
+        st = read_packets(c, pcap, link, feed, why);
+    else
         buf_addf(why, "link type %d is not known", c->pcap.datalink(pcap));
-        st = ST_BAD;
-    }
-    if (st == ST_OK)
-        st = read_packets(c, pcap, link, &feed, why);
-    flow_table_finish(c->flows);
     c->pcap.close(pcap);
-    free(feed.block);
+    free(feed->block);
+    return st;
+}
+
+/* --- pcapng ---------------------------------------------------------------------------
+ */
+
+/* Bytes of a file: [at, n) of the buffer are not used yet. */
+struct window {
+    struct feed *feed;
+    char *p;
+    size_t at, n, room;
+};
+
+/* Makes the next `n` bytes stand at p + at. False: they do not come, or no memory. */
+static bool window_fill(struct window *w, size_t n)
+{
+    if (w->n - w->at >= n)
+        return true;
+    if (w->at + n > w->room) {
+        memmove(w->p, w->p + w->at, w->n - w->at);
+        w->n -= w->at;
+        w->at = 0;
+    }
+    if (n > w->room) {
+        char *to = realloc(w->p, n);
+        if (!to) {
+            w->feed->st = ST_NOMEM;
+            return false;
+        }
+        w->p = to;
+        w->room = n;
+    }
+    while (w->n - w->at < n) {
+        ssize_t got = feed_read(w->feed, w->p + w->n, w->room - w->n);
+        if (got <= 0)
+            return false;
+        w->n += (size_t)got;
+    }
+    return true;
+}
+
+static enum status use_block(struct capture *c, struct pcapng *g, struct slice block,
+                             int *strange)
+{
+    struct pcapng_packet p;
+    switch (pcapng_block(g, block, &p)) {
+    case PCAPNG_PACKET:
+        if (p.known) {
+            capture_packet(c, p.link, p.bytes, p.wire_bytes, p.ts_ns);
+        } else {
+            c->stats.packets++;
+            c->stats.bytes += p.bytes.n;
+            c->stats.kinds[PACKET_OTHER]++;
+            *strange = p.link_type;
+        }
+        break;
+    case PCAPNG_KEYS:
+        if (c->keys)
+            c->keys(c->keys_arg, p.bytes);
+        break;
+    case PCAPNG_OTHER:
+        break;
+    case PCAPNG_BAD:
+        return ST_BAD;
+    }
+    return ST_OK;
+}
+
+static enum status read_blocks(struct capture *c, struct window *w, struct pcapng *g,
+                               struct buf *why)
+{
+    uint64_t begun = c->stats.packets - c->stats.kinds[PACKET_OTHER];
+    int strange = -1;
+    while (window_fill(w, PCAPNG_HEAD)) {
+        uint32_t n = pcapng_length(g, w->p + w->at);
+        if (n && !window_fill(w, n))
+            break;
+        if (!n || use_block(c, g, slice_of(w->p + w->at, n), &strange) != ST_OK) {
+            buf_adds(why, g->why);
+            return ST_BAD;
+        }
+        w->at += n;
+    }
+    if (strange >= 0 && c->stats.packets - c->stats.kinds[PACKET_OTHER] == begun) {
+        buf_addf(why, "link type %d is not known", strange);
+        return ST_BAD;
+    }
+    c->stats.torn = w->n > w->at;
+    return feed_ended(w->feed, why);
+}
+
+static enum status read_pcapng(struct capture *c, struct feed *feed, struct buf *why)
+{
+    struct window w = { .feed = feed, .p = malloc(BLOCK), .room = BLOCK };
+    struct pcapng g = { .interface = NULL };
+    enum status st = w.p ? read_blocks(c, &w, &g, why) : ST_NOMEM;
+    pcapng_release(&g);
+    free(w.p);
+    return st;
+}
+
+enum status capture_read(struct capture *c, struct slice first, struct unpack *u,
+                         struct buf *why)
+{
+    struct feed feed = { .first = first, .unpack = u };
+    bool ng = slice_starts(first, SLICE(PCAPNG_FIRST));
+    c->stats.torn = false;
+    enum status st = ng ? read_pcapng(c, &feed, why) : read_pcap(c, &feed, why);
+    flow_table_finish(c->flows);
     return st;
 }

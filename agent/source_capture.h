@@ -1,8 +1,9 @@
 /*
  * Captured traffic on its way from frames to connections: every packet through packet,
- * fragment and flow to the sinks of the layer above. The frames come from pcap and pcapng
- * files, read here through libpcap, or from an interface (live.h, capture_packet). Shell.
- * Refuses: link types that packet does not know, files of several link types.
+ * fragment and flow to the sinks of the layer above. The frames come from pcap files,
+ * read here through libpcap, from pcapng files (pcapng.h), or from an interface (live.h,
+ * capture_packet). Shell. Refuses: files of link types that packet does not know; of an
+ * interface of such a one in a file with others the packets are counted.
  */
 #ifndef BREAKEVEN_SOURCE_CAPTURE_H
 #define BREAKEVEN_SOURCE_CAPTURE_H
@@ -22,12 +23,15 @@ struct capture_stats {
 
 struct capture;
 
+/* Text of a TLS key log that stood in a file, before the packets that it opens. */
+typedef void capture_keys_fn(void *arg, struct slice text);
+
 /*
- * `filter` is an expression of pcap-filter(7) or NULL. NULL: out of memory. Sinks of
- * `events` are called from capture_read and capture_free.
+ * NULL: out of memory. Sinks of `events`, and `keys` with their argument, are called from
+ * capture_read and capture_free.
  */
 struct capture *capture_new(const struct flow_limits *limits,
-                            const struct flow_events *events, const char *filter);
+                            const struct flow_events *events, capture_keys_fn *keys);
 void capture_free(struct capture *c);
 
 /* Do these first bytes of a file (at least 4) begin a capture? */
@@ -35,7 +39,7 @@ bool capture_is(struct slice first);
 
 /*
  * Read one file to its end: the bytes `first`, then what `u` gives. Connections end with
- * the file. ST_OK; ST_BAD, ST_IO or ST_CONFIG (the filter) with the reason in *why.
+ * the file. ST_OK; ST_BAD or ST_IO with the reason in *why.
  */
 enum status capture_read(struct capture *c, struct slice first, struct unpack *u,
                          struct buf *why);

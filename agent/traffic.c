@@ -1,6 +1,8 @@
 /* Wiring of captured traffic: see traffic.h. */
 #include "agent/traffic.h"
 
+#include "agent/keylog.h"
+
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
@@ -49,6 +51,17 @@ static void on_dark(void *arg, const struct flow_info *flow, const struct tls_in
         t->on_dark(t->arg, host, since, ts_ns);
 }
 
+/* Secrets in a capture, for what comes behind them and what has waited. */
+static void on_keys(void *arg, struct slice text)
+{
+    struct conn_env *env = arg;
+    struct keylog k;
+    keylog_init(&k, env->secrets);
+    keylog_feed(&k, text);
+    keylog_finish(&k);
+    conn_sweep(env, 0, false);
+}
+
 struct traffic *traffic_new(const struct traffic_options *o)
 {
     struct traffic *t = calloc(1, sizeof *t);
@@ -71,7 +84,7 @@ struct traffic *traffic_new(const struct traffic_options *o)
                                     .label = o->label,
                                     .keep_credentials = o->keep_credentials };
     struct flow_events events = conn_events(&t->conn);
-    t->capture = t->conn.secrets ? capture_new(&o->flows, &events, NULL) : NULL;
+    t->capture = t->conn.secrets ? capture_new(&o->flows, &events, on_keys) : NULL;
     if (t->capture)
         return t;
     secrets_free(t->conn.secrets);

@@ -79,9 +79,9 @@ def block(kind, body):
     return struct.pack("<I", kind) + n + body + n
 
 
-def pcapng():
+def pcapng(dlt=1):
     out = block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1))
-    out += block(1, struct.pack("<HHI", 1, 0, 0))
+    out += block(1, struct.pack("<HHI", dlt, 0, 0))
     for i, ip in enumerate(packets(100)):
         frame = ETHERNET + ip
         us = NS // 1000 + i * 1000
@@ -115,10 +115,9 @@ def check_whole(call, name):
     assert 0 < call["ttfb_us"] <= call["total_us"], (name, call)
 
 
-def follow(tmp):
+def follow(tmp, whole):
     """A capture that grows: calls are printed while it is written, and it ends when told."""
     path = os.path.join(tmp, "grows.pcap")
-    whole = pcap()
     with open(path, "wb") as f:
         f.write(whole[:2])
     run = subprocess.Popen([AGENT, "scan", "--follow", "--calls", path],
@@ -156,16 +155,19 @@ def main():
         assert "Captured" in scan(tmp).stdout.decode()
         for data in (pcap(), gzip.compress(pcapng())):
             check_whole(one_call(scan("-", "--calls", data=data), "stdin"), "stdin")
-        follow(tmp)
+        follow(tmp, pcap())
+        follow(tmp, pcapng())
         # what the snap length cut is lost, and no number is made up for it
         assert len(REPLY) > len(REQUEST)
         short = pcap(snap=54 + len(REQUEST), step=1400)
         cut = one_call(scan("-", "--calls", data=short), "cut")
         assert cut["quality"] != "exact" and cut["output"] is None, cut
         # still being written: what is whole is read, and the end is mentioned
-        run = scan("-", data=pcap()[:-30])
-        assert run.returncode == 0 and b"ends inside a packet" in run.stdout, run
-        for data, why in ((pcap(dlt=147), b"link type"),
+        for data in (pcap()[:-30], pcapng()[:-30]):
+            run = scan("-", data=data)
+            assert run.returncode == 0 and b"ends inside a packet" in run.stdout, run
+        for data, why in ((pcap(dlt=147), b"link type 147"), (pcapng(147), b"link type 147"),
+                          (pcapng()[:48] + b"\6\0\0\0\7\0\0\0" + bytes(9), b"a length that it"),
                           (gzip.compress(pcap())[:-40], b"too early"),
                           (pcap()[:10], b"")):
             run = scan("-", data=data)
