@@ -1,6 +1,7 @@
 /* Entries of the journal: see journal.h. */
 #include "agent/journal.h"
 
+#include "agent/logtext.h"
 #include "common/instant.h"
 #include "common/json.h"
 #include "common/usage.h"
@@ -20,20 +21,49 @@ bool journal_begins(struct slice line)
 /* --- JSON -----------------------------------------------------------------------------
  */
 
-/* [123,34,…]: what is not UTF-8 text in the journal's eyes. */
-static bool byte_list(struct json *j, struct buf *bytes)
+/*
+ * A list: bytes, of what is not UTF-8 text in the journal's eyes, or the messages of an
+ * entry that has several, each of them text or such a list.
+ */
+static bool list(struct slice s, struct buf *bytes)
 {
-    struct slice text;
-    uint64_t v;
-    buf_reset(bytes);
-    if (json_next(j, &text) != JSON_ARRAY)
-        return false; /* null: left out for its length */
-    while (json_next(j, &text) == JSON_NUMBER) {
-        if (!slice_u64(text, &v) || v > 255)
+    struct slice inside;
+    unsigned depth = 0;
+    for (size_t i = 0, n; i < s.n; i += n) {
+        uint64_t v = 0;
+        n = 1;
+        if (s.p[i] == '[') {
+            depth++;
+        } else if (s.p[i] == ']') {
+            if (!--depth)
+                return bytes->st == ST_OK;
+        } else if (s.p[i] == '"' && logtext_quoted(slice_from(s, i), &inside)) {
+            n = inside.n + 2;
+            if (!json_unescape(inside, bytes))
+                return false;
+        } else if (s.p[i] >= '0' && s.p[i] <= '9') {
+            for (n = 0; i + n < s.n && s.p[i + n] >= '0' && s.p[i + n] <= '9'; n++)
+                ;
+            if (!slice_u64(slice_of(s.p + i, n), &v) || v > 255)
+                return false;
+            buf_addc(bytes, (char)v);
+        } else if (s.p[i] != ',' && s.p[i] != ' ') {
             return false;
-        buf_addc(bytes, (char)v);
+        }
+        if (bytes->n && (s.p[i] == '"' || (s.p[i] == '[' && depth > 1)))
+            buf_addc(bytes, ' '); /* between messages */
     }
-    return bytes->st == ST_OK;
+    return false;
+}
+
+/* The message that is no text; false: left out for its length (null), or no message. */
+static bool listed(struct json *j, struct slice line, struct buf *bytes)
+{
+    struct slice s = slice_trim(slice_from(line, (size_t)json_offset(j)));
+    s = slice_trim(slice_from(s, slice_starts(s, SLICE(":"))));
+    buf_reset(bytes);
+    json_skip(j);
+    return slice_starts(s, SLICE("[")) && list(s, bytes);
 }
 
 bool journal_json(struct slice line, struct buf *bytes, struct unwrapped *out)
@@ -52,7 +82,7 @@ bool journal_json(struct slice line, struct buf *bytes, struct unwrapped *out)
             text = json_raw_string(&j, &out->text);
             if (text)
                 continue;
-            if (!(text = byte_list(&j, bytes)))
+            if (!(text = listed(&j, line, bytes)))
                 return false;
             out->text = buf_slice(bytes);
             out->escaped = false;
@@ -75,7 +105,13 @@ bool journal_json(struct slice line, struct buf *bytes, struct unwrapped *out)
 static void field(struct journal *g, struct slice line, struct buf *text)
 {
     struct slice key, value;
-    if (!slice_cut(line, '=', &key, &value)) {
+    bool text_field = slice_cut(line, '=', &key, &value);
+    if (slice_eq(key, SLICE("MESSAGE"))) {
+        if (g->said) /* an entry may have several */
+            buf_addc(text, ' ');
+        g->said = true;
+    }
+    if (!text_field) {
         g->state = JOURNAL_LENGTH;
         g->head_n = 0;
         g->message = slice_eq(key, SLICE("MESSAGE"));

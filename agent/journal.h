@@ -12,7 +12,8 @@
 #include "agent/unwrap.h"
 #include "common/buf.h"
 
-/* An entry of `-o json`. A message that is a list of bytes is put into `bytes`. */
+/* An entry of `-o json`. A message that is a list (of bytes, or of several
+ * messages) is put into `bytes`. */
 bool journal_json(struct slice line, struct buf *bytes, struct unwrapped *out);
 
 /* Does this line begin an entry, in either form? */
@@ -23,6 +24,7 @@ struct journal {
     int64_t ts_ns;   /* of the entry; USAGE_NO_TIME */
     bool partial;    /* the next entry goes on with its line */
     bool message;    /* the binary value at hand is the message */
+    bool said;       /* a message of this entry */
     unsigned head_n; /* bytes of its length that have been read */
     uint64_t left;   /* bytes of it to come; of a length, while head_n < 8, unknown */
     uint64_t next;   /* offset behind the last line */

@@ -220,7 +220,7 @@ static int rest(struct logparse *p, const struct result *r, struct log_claude_se
 int log_claude_result(struct logparse *p, struct log_claude *s)
 {
     struct result r = { .is = false };
-    struct logwalk walk = { want, scalar, NULL, &r, p->scratch };
+    struct logwalk walk = { want, scalar, NULL, &r, p->scratch, false };
     int n = 0;
     if (!slice_starts(type_of(p->text), SLICE("\"result\"")))
         return LOGPARSE_OTHER;

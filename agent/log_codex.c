@@ -132,7 +132,7 @@ static int give(struct logparse *p, const struct log_codex *s, const struct code
 int log_codex(struct logparse *p, struct log_codex *s)
 {
     struct codex_line l = { .ns = USAGE_NO_TIME };
-    struct logwalk walk = { want, scalar, NULL, &l, p->scratch };
+    struct logwalk walk = { want, scalar, NULL, &l, p->scratch, false };
     uint64_t v[LOG_CODEX_COUNTS];
     p->why = logwalk(&walk, p->text);
     if (p->why)

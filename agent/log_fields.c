@@ -277,7 +277,7 @@ static void leave(void *arg, struct slice path)
 int log_fields(struct logparse *p, enum logformat format)
 {
     struct walk w = { .p = p, .format = format };
-    struct logwalk walk = { want, scalar, leave, &w, p->scratch };
+    struct logwalk walk = { want, scalar, leave, &w, p->scratch, false };
     logcall_init(p->call);
     p->why = logwalk(&walk, p->text);
     if (p->why)
@@ -322,7 +322,8 @@ enum logformat logparse_detect(struct slice line)
         return LOGFORMAT_auto;
     struct slice whole = line;
     line = slice_head(whole, 64);
-    if (HAS("resourceSpans") || HAS("resourceMetrics") || HAS("resourceLogs"))
+    if (HAS("resourceSpans") || HAS("resourceMetrics") || HAS("resourceLogs") ||
+        HAS("resource_spans") || HAS("resource_metrics") || HAS("resource_logs"))
         return LOGFORMAT_otlp;
     line = whole;
     if (HAS("ModelInvocationLog"))

@@ -224,7 +224,7 @@ static void leave(void *arg, struct slice path)
 int log_otlp(struct logparse *p, struct log_otlp *state)
 {
     struct otlp o;
-    struct logwalk walk = { want, scalar, leave, &o, p->scratch };
+    struct logwalk walk = { want, scalar, leave, &o, p->scratch, true };
     memset(&o, 0, offsetof(struct otlp, point));
     o.p = p;
     o.state = state;
@@ -241,8 +241,13 @@ void log_otlp_peek(struct log_otlp *state, struct slice block)
                                           { "llm.usage.", 10 },
                                           { "llm.token_count.", 16 },
                                           { "api_request", 11 } };
-    bool metered = slice_find(block, SLICE("resourceSpans")) != SIZE_MAX ||
-                   slice_find(block, SLICE("resourceLogs")) != SIZE_MAX;
+    static const struct slice kinds[] = { { "resourceSpans", 13 },
+                                          { "resourceLogs", 12 },
+                                          { "resource_spans", 14 },
+                                          { "resource_logs", 13 } };
+    bool metered = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        metered |= slice_find(block, kinds[i]) != SIZE_MAX;
     for (size_t i = 0; metered && i < sizeof marks / sizeof *marks; i++)
         state->calls |= slice_find(block, marks[i]) != SIZE_MAX;
 }

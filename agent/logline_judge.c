@@ -238,6 +238,8 @@ void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
     int n = l->rule ? parse(j, l->format, text, &why)
             : json  ? json_record(j, text, &why)
                     : (int)text_record(j, text, &why);
+    if (json && n <= 0 && why && logtext_goes_on(text)) /* one behind another */
+        n = (int)text_record(j, text, &why);
     if (json && n <= 0 && !why && !l->rule && text.p[0] == '{')
         n = (int)shipped_text(j, text, &why);
     shrink(&l->plain);

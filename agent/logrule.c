@@ -248,7 +248,7 @@ static void scalar(void *arg, struct slice path, enum json_type type, struct sli
 
 static bool by_fields(const struct reading *in, struct logparse *p)
 {
-    struct logwalk walk = { want, scalar, NULL, (void *)in, p->scratch };
+    struct logwalk walk = { want, scalar, NULL, (void *)in, p->scratch, false };
     struct slice json = p->text;
     if (json.n && json.p[0] != '{') {
         if (!logtext_pairs(json, p->scratch))

@@ -79,6 +79,12 @@ static size_t balanced(struct slice s)
     return 0;
 }
 
+bool logtext_goes_on(struct slice line)
+{
+    size_t n = line.n && line.p[0] == '{' ? balanced(line) : 0;
+    return n && n < line.n;
+}
+
 bool logtext_json(struct slice line, size_t *at, struct buf *out, struct slice *json,
                   size_t *first)
 {

@@ -31,6 +31,9 @@ bool logtext_fragment(struct slice line);
  */
 struct slice logtext_element(struct slice line);
 
+/* Does more stand behind the object that the line begins with? */
+bool logtext_goes_on(struct slice line);
+
 /* The inside of the quoted string that begins at s.p[0], up to its unescaped quote. */
 bool logtext_quoted(struct slice s, struct slice *inside);
 

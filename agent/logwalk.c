@@ -17,9 +17,12 @@ static bool push(struct walk *w, struct slice name)
     if (w->n + name.n + 1 > LOGWALK_PATH)
         return false;
     w->path[w->n++] = '/';
-    if (name.n)
-        memcpy(w->path + w->n, name.p, name.n);
-    w->n += name.n;
+    for (size_t i = 0; i < name.n; i++) {
+        bool next = w->w->camel && name.p[i] == '_' && i && i + 1 < name.n &&
+                    name.p[i + 1] >= 'a' && name.p[i + 1] <= 'z';
+        i += next;
+        w->path[w->n++] = next ? (char)(name.p[i] ^ 0x20) : name.p[i];
+    }
     return true;
 }
 

@@ -31,6 +31,7 @@ struct logwalk {
     void (*leave)(void *arg, struct slice path); /* an object ends; may be NULL */
     void *arg;
     struct buf *scratch; /* for JSON in strings */
+    bool camel;          /* read int_value as intValue: protobuf's JSON may be either */
 };
 
 /* NULL, or why the text is not JSON; what came before has been handed out. */

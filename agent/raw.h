@@ -160,8 +160,10 @@ enum raw_flag {
     F_BAD_COUNT = 1 << 21, /* a counter that is no count: negative, broken, beyond 2^48 */
     F_BYOK = 1 << 22,      /* the cost is a gateway's fee: the provider bills the rest */
     F_PAGES = 1 << 23,     /* pages were read */
-    F_BATCH = 1 << 24,     /* a line with a batch's custom_id */
+    F_BATCH = 1 << 24,     /* a line of a batch's results */
     F_META_INFO = 1 << 25, /* SGLang */
+    F_CUSTOM_ID = 1 << 26, /* what may be such a line */
+    F_KEY = 1 << 27,
 };
 
 /* A pass of a server-side loop: entry of usage.iterations. */

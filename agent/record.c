@@ -176,7 +176,7 @@ static void inherit(struct raw *to, const struct raw *from)
         raw_set(to, N_LATENCY_US, from->num[N_LATENCY_US]);
     if (!raw_has(to, N_COST) && raw_has(from, N_COST))
         raw_set(to, N_COST, from->num[N_COST]);
-    to->flags |= from->flags & (F_SYNTHETIC | F_BATCH);
+    to->flags |= from->flags & (F_SYNTHETIC | F_BATCH | F_CUSTOM_ID | F_KEY);
 }
 
 /* The same counts once more inside of a body (LangChain's messages): only their names. */

@@ -83,6 +83,17 @@ static struct slice span(struct extract *x, const struct raw *r, const struct us
                                                : (struct slice){ NULL, 0 };
 }
 
+/* A line of a batch's results, which applications download and log. */
+static bool of_batch(const struct raw *r, struct provider_hit hit)
+{
+    if (raw_str(r, S_PATH).n)
+        return false;
+    if (r->flags & F_CUSTOM_ID)
+        return raw_has(r, N_STATUS) || !strcmp(hit.surface, "anthropic.messages");
+    bool gemini = !strcmp(hit.surface, "gemini.generate") && !raw_str(r, S_TIME).n;
+    return r->flags & F_BATCH || (r->flags & F_KEY && gemini);
+}
+
 static void names(struct extract *x, const struct raw *r, struct provider_hit hit,
                   struct usage *u)
 {
@@ -90,8 +101,8 @@ static void names(struct extract *x, const struct raw *r, struct provider_hit hi
     u->environment = raw_str(r, S_ENVIRONMENT);
     u->request_id = raw_str(r, S_REQUEST_ID);
     u->tier = judge_tier(r, raw_str(r, S_TIER));
-    if (r->flags & F_BATCH && raw_has(r, N_STATUS) && !raw_str(r, S_PATH).n)
-        u->tier = SLICE("batch"); /* a line of a batch's results */
+    if (of_batch(r, hit))
+        u->tier = SLICE("batch");
     if (judge_names_model(hit.surface)) {
         u->model_request =
             raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
@@ -126,16 +137,26 @@ static bool is_chunk(const struct raw *r)
             slice_starts(raw_str(r, S_TYPE), SLICE("response.")));
 }
 
+/* The provider as the record spells it, else as the id of its reply tells. */
+static struct slice spelling_of(const struct raw *r)
+{
+    struct slice id = raw_str(r, S_ID), spelled = raw_str(r, S_PROVIDER);
+    if (slice_starts(id, SLICE("gen-"))) /* its body names who served it */
+        return SLICE("openrouter");
+    if (spelled.n)
+        return spelled;
+    return slice_starts(id, SLICE("gen_"))        ? SLICE("vercel_gateway")
+           : slice_starts(id, SLICE("msg_bdrk_")) ? SLICE("bedrock")
+           : slice_starts(id, SLICE("msg_vrtx_")) ? SLICE("vertex")
+                                                  : spelled;
+}
+
 bool record_judge(struct extract *x, const struct raw *r, const struct extract_hint *hint,
                   struct usage *u)
 {
     if (is_chunk(r) || slice_eq(raw_str(r, S_OBJECT), SLICE("thread.run.step")))
         return false; /* the run sums its steps up */
-    struct slice spelled = raw_str(r, S_PROVIDER);
-    if (slice_starts(raw_str(r, S_ID), SLICE("gen-"))) /* its body names who served it */
-        spelled = SLICE("openrouter");
-    else if (slice_starts(raw_str(r, S_ID), SLICE("gen_")) && !spelled.n)
-        spelled = SLICE("vercel_gateway");
+    struct slice spelled = spelling_of(r);
     struct slice provider = canonical(x, spelled.n ? spelled : hint->provider);
     struct shape shape = shape_of(r);
     if (r->flags & F_SYNTHETIC || slice_eq(raw_str(r, S_MODEL), SLICE("<synthetic>")))

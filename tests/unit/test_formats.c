@@ -57,7 +57,7 @@ static const struct {
 
 static const char *walk(const char *json, struct buf *got, struct buf *scratch)
 {
-    struct logwalk w = { want_most, put_scalar, put_end, got, scratch };
+    struct logwalk w = { want_most, put_scalar, put_end, got, scratch, false };
     buf_reset(got);
     return logwalk(&w, slice_str(json));
 }

@@ -49,7 +49,12 @@ static const struct {
                   "111,109,112,108,101,116,105,111,110,95,116,111,107,101,110,"
                   "115,34,58,55,125]"),
          WANT),
-    FILE(JSON("\"" ESC "\"") JSON("[300]") JSON("5"), WANT),
+    FILE(JSON("\"" ESC "\"") JSON("[300]") JSON("5") JSON("[\"x\",[5,[") JSON("[[]]"),
+         WANT),
+    FILE(JSON("[ \"" ESC "\", [123,125] ,\"" ESC "\", \"x\" ]"), WANT WANT),
+    FILE(JSON("[[120],\"" ESC "\"]"), WANT),
+    FILE(ENTRY("MESSAGE=" FLAT("7") "\nMESSAGE=" FLAT("8") "\n"),
+         WANT "m 50/8 2026-11-02T10:00:01.500Z;"),
     FILE("{\"__CURSOR\":\"s\",\"__REALTIME_TIMESTAMP\":\"" TIME
          "\",\"CONTAINER_PARTIAL_MESSAGE\":\"true\",\"MESSAGE\":\"{\\\"model\\\":"
          "\\\"m\\\","
