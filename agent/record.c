@@ -214,6 +214,8 @@ static void frame_close(struct text *t)
     if (f->parent >= 0) {
         struct raw *up = &x->frame[f->parent].raw;
         up->flags |= f->raw.flags & F_ERROR; /* a reply that is nothing but an error */
+        /* images: {"b64_json":…} or {"url":…} in data */
+        up->items += f->raw.items + (up->flags & F_DATA && raw_str(&f->raw, S_PATH).n);
         if (raw_has(up, N_X_IN) &&
             raw_has(&f->raw, N_TOTAL)) /* Titan: part of its answer */
             raw_set(up, N_X_OUT, raw_get(up, N_X_OUT) + f->raw.num[N_TOTAL]);

@@ -183,6 +183,8 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         u->provider = slice_str(hit.provider);
     u->surface = slice_str(hit.surface);
     bool usage = hit.accounting != ACCOUNTING_FREE && normalise(r, u->provider, u);
+    if (r->items && !strcmp(hit.surface, "openai.images"))
+        usage_set(u, USAGE_images, r->items);
     if (usage)
         judge_batch_line(hit.surface, u);
     judge_outcome(r, hit, usage, false, u);
@@ -190,7 +192,8 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         u->usage_source = r->flags & F_USAGE ? SOURCE_JSON : SOURCE_LOG;
     /* A counter that is no count makes the others no exact usage either. */
     bool bad = r->flags & F_BAD_COUNT;
-    bool counted = usage || (!judge_by_tokens(hit.surface) && usage_has(u, USAGE_pages));
+    bool units = usage_has(u, USAGE_pages) || usage_has(u, USAGE_images);
+    bool counted = usage || (!judge_by_tokens(hit.surface) && units);
     u->quality = u->accounting == ACCOUNTING_CALL && (!counted || bad) ? QUALITY_MISSING
                                                                        : QUALITY_EXACT;
     if (usage && bad)
