@@ -30,9 +30,7 @@ struct result {
 /* Behind `{"type":`, with or without a blank; empty in any other line. */
 static struct slice type_of(struct slice text)
 {
-    if (!slice_starts(text, SLICE("{\"type\":")))
-        return slice_of(NULL, 0);
-    return slice_trim(slice_from(text, 8));
+    return slice_trim(slice_from(text, log_claude_may_be(text) ? 8 : text.n));
 }
 
 bool log_claude_printed(struct slice text, struct slice *session)

@@ -99,6 +99,13 @@ int log_console(struct logparse *p, struct log_console *state)
     return (int)logcall_emit(p->call, p->provider, p->line_ns, p->emit, p->arg);
 }
 
+bool log_console_line(struct slice line)
+{
+    return (slice_starts(line, SLICE(GIN)) ||
+            slice_find(line, SLICE("eval time = ")) != SIZE_MAX) &&
+           log_console_detect(line);
+}
+
 bool log_console_detect(struct slice block)
 {
     static const char *const ollama[] = { "\"/api/chat", "\"/api/generate",

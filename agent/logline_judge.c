@@ -32,7 +32,7 @@ static void on_usage(void *arg, const struct usage *judged)
 static size_t record(struct logline_judging *j, struct slice json, const char **why)
 {
     struct extract_hint hint = { j->l->provider_s, j->line_ns, &j->l->begun };
-    if (!log_claude_printed(json, &j->session))
+    if (log_claude_may_be(json) && !log_claude_printed(json, &j->session))
         j->session.n = 0;
     size_t n = extract_record(j->l->x, json, &hint, on_usage, j, why);
     j->session.n = 0;
@@ -68,7 +68,7 @@ static int parse(struct logline_judging *j, enum logformat format, struct slice 
         n = otlp(l, &p);
     else if (format == LOGFORMAT_console)
         n = log_console(&p, &l->console);
-    else if (format == LOGFORMAT_json)
+    else if (format == LOGFORMAT_json && log_claude_may_be(text))
         n = log_claude_result(&p, &l->claude);
     else if (logparse_knows(format))
         n = log_fields(&p, format);
@@ -158,6 +158,9 @@ static size_t text_record(struct logline_judging *j, struct slice text, const ch
     int64_t ns;
     if (instant_prefix(slice_from(text, text.p[0] == '['), &ns))
         j->line_ns = ns;
+    bool free = l->configured == LOGFORMAT_auto || l->configured == l->wrap;
+    if (free && l->format != LOGFORMAT_console && log_console_line(text))
+        l->format = LOGFORMAT_console;
     if (l->format == LOGFORMAT_console) {
         int given = parse(j, l->format, text, why);
         if (given >= 0 || needle_find(&l->needle, text, 0) == SIZE_MAX)

@@ -89,7 +89,7 @@ static inline void logline_set_format(struct logline *l, enum logformat f)
 /* Do lines matter that show no counter: refused calls, names for the calls to come? */
 static inline bool logline_reads_all(const struct logline *l)
 {
-    return l->rule || logparse_knows(l->format);
+    return l->rule || (logparse_knows(l->format) && l->format != LOGFORMAT_console);
 }
 
 /* Does the line matter? In files that are not read whole, if it shows a counter. */

@@ -69,6 +69,11 @@ struct log_claude {
     } at[LOG_CLAUDE_SESSIONS];
 };
 
+/* May it be one of its lines? The quick look. */
+static inline bool log_claude_may_be(struct slice text)
+{
+    return text.n > 8 && !memcmp(text.p, "{\"type\":", 8);
+}
 /* Is it a message of such a session, or a part of one (--include-partial-messages)? */
 bool log_claude_printed(struct slice text, struct slice *session);
 /* What that message counts; the same one may come again with more. */
@@ -117,5 +122,7 @@ struct log_console {
 int log_console(struct logparse *p, struct log_console *state);
 /* Is it such a console? Their first lines do not show it: look in the first block. */
 bool log_console_detect(struct slice block);
+/* The same of one line further down. */
+bool log_console_line(struct slice line);
 
 #endif

@@ -59,6 +59,9 @@ static const struct literal {
     /* Ollama; Cohere rerank */
     L("eval_count", 10, 2, 4, COUNTER),
     L("search_units", 12, 4, 4, COUNTER),
+    /* lines of consoles: llama.cpp, Ollama */
+    L("eval time =", 0, 8, 4, PLAIN),
+    L("[GIN] ", 0, 1, 4, PLAIN),
     /* bare replies without counters, known by their ids; more in bucket 7 */
     L("\"msgbatch_", 0, 7, 4, PLAIN),
     L("\"batch_", 0, 4, 4, PLAIN),

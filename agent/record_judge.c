@@ -86,12 +86,12 @@ static struct slice span(struct extract *x, const struct raw *r, const struct us
 /* A line of a batch's results, which applications download and log. */
 static bool of_batch(const struct raw *r, struct provider_hit hit)
 {
-    if (raw_str(r, S_PATH).n)
+    if (!(r->flags & (F_BATCH | F_CUSTOM_ID | F_KEY)) || raw_str(r, S_PATH).n)
         return false;
     if (r->flags & F_CUSTOM_ID)
         return raw_has(r, N_STATUS) || !strcmp(hit.surface, "anthropic.messages");
-    bool gemini = !strcmp(hit.surface, "gemini.generate") && !raw_str(r, S_TIME).n;
-    return r->flags & F_BATCH || (r->flags & F_KEY && gemini);
+    return r->flags & F_BATCH ||
+           (!strcmp(hit.surface, "gemini.generate") && !raw_str(r, S_TIME).n);
 }
 
 static void names(struct extract *x, const struct raw *r, struct provider_hit hit,
@@ -141,6 +141,8 @@ static bool is_chunk(const struct raw *r)
 static struct slice spelling_of(const struct raw *r)
 {
     struct slice id = raw_str(r, S_ID), spelled = raw_str(r, S_PROVIDER);
+    if (id.n < 4 || (id.p[0] != 'g' && id.p[0] != 'm')) /* most */
+        return spelled;
     if (slice_starts(id, SLICE("gen-"))) /* its body names who served it */
         return SLICE("openrouter");
     if (spelled.n)
@@ -154,8 +156,8 @@ static struct slice spelling_of(const struct raw *r)
 bool record_judge(struct extract *x, const struct raw *r, const struct extract_hint *hint,
                   struct usage *u)
 {
-    if (is_chunk(r) || slice_eq(raw_str(r, S_OBJECT), SLICE("thread.run.step")))
-        return false; /* the run sums its steps up */
+    if (is_chunk(r) || slice_starts(raw_str(r, S_ID), SLICE("step_")))
+        return false; /* of a run, which sums its steps up */
     struct slice spelled = spelling_of(r);
     struct slice provider = canonical(x, spelled.n ? spelled : hint->provider);
     struct shape shape = shape_of(r);
