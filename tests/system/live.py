@@ -380,7 +380,7 @@ def test_tls(r, base):
     for _ in range(3):
         dark.call(port, connection=one)
     one.close()
-    agent.waits_for(lambda: agent.by("q").get("missing", 0) >= 3, 25)
+    agent.waits_for(lambda: agent.by("q").get("missing", 0) >= 3)
     rows = [x for x in agent.rows() if x["q"] == "missing"]
     r.check("without keys: three calls estimated, of quality missing",
             sum(x.get("n", 0) for x in rows) == 3 and all(x.get("surf") == "dark" and
