@@ -7,6 +7,7 @@ enum {
     ARENA_BYTES = 256 << 20,
     RESOLVED_KEPT_MS = 7 * 86400000, /* shown as over */
     REFRESH_MS = 600000,             /* numbers in the store are at most this old */
+    WAIT_MOST_MS = 3600000,          /* that a receiver's Retry-After is obeyed for */
     RESEND_MS = 60000,               /* to Alertmanager, of what fires */
     RESEND_LASTS_MS = 900000         /* what it assumes without hearing of us */
 };
@@ -98,15 +99,21 @@ static enum status send_one(struct turn *t, unsigned c, struct notify_message *m
     const struct alert_job *job = t->run->job;
     const struct notify_channel *ch = job->source.config->channels.at;
     struct buf why = { 0 };
+    int64_t wait_ms = 0;
     enum status st = ST_OK;
     if (m->firing || ch[c].send_resolved)
-        st = job->send(job->send_arg, &ch[c], m, &why);
+        st = job->send(job->send_arg, &ch[c], m, &why, &wait_ms);
     if (st == ST_OK) {
         t->set.retry[c] = (struct alert_retry){ 0 };
         metrics_notified(job->metrics, c, METRICS_NOTIFY_OK);
-    } else if (st == ST_BUSY || st == ST_NOMEM) {
-        bool again = alert_failed(&t->set.retry[c], t->run->now_ms,
-                                  job->source.config->give_up_ms, t->run->random01);
+    } else if (st != ST_BAD) {
+        struct alert_retry *retry = &t->set.retry[c];
+        bool again = alert_failed(retry, t->run->now_ms, job->source.config->give_up_ms,
+                                  t->run->random01);
+        if (wait_ms > WAIT_MOST_MS)
+            wait_ms = WAIT_MOST_MS;
+        if (again && retry->next_ms < t->run->now_ms + wait_ms)
+            retry->next_ms = t->run->now_ms + wait_ms; /* it knows better than we */
         log_warn(job->log, "alert %s to %s: %s; %s", m->rule, ch[c].name, buf_cstr(&why),
                  again ? "will try again" : "given up");
         metrics_notified(job->metrics, c,

@@ -16,7 +16,8 @@
 
 /* Sends one message; notify_send in production, a recorder in tests. */
 typedef enum status alert_send_fn(void *arg, const struct notify_channel *c,
-                                  const struct notify_message *m, struct buf *why);
+                                  const struct notify_message *m, struct buf *why,
+                                  int64_t *wait_ms);
 
 struct metrics;
 

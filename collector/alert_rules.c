@@ -13,15 +13,16 @@ static enum alert_condition truth(bool v)
 /* --- breakeven ------------------------------------------------------------------------
  */
 
-/* The numbers both rules show; false when the document holds no projection. */
+/* The numbers both rules show; false when the document holds no projection, or none that
+ * says who is cheaper. */
 static bool read_common(const struct alert_projection *p, struct alert_entry *e,
                         char verdict[static 16])
 {
     char hold[16];
     struct slice text;
     if (json_pointer(p->json, "/verdict", hold, sizeof hold - 1, &text) != JSON_STRING ||
-        slice_eq(text, SLICE("refused")))
-        return false;
+        slice_eq(text, SLICE("refused")) || slice_eq(text, SLICE("open")))
+        return false; /* open: too much has no price to say either */
     memcpy(verdict, text.p, text.n);
     verdict[text.n] = '\0';
     static const struct {
@@ -75,6 +76,22 @@ static void judge_crossed(const struct alert_rule_config *c, const struct alert_
     }
 }
 
+/* "; half of the futures by 2027-03; setup earned back within 12 months: 15 %". */
+static void say_when(struct slice json, struct alert_entry *e, struct buf *out)
+{
+    char hold[16];
+    struct slice day;
+    double paid = json_pointer_double(json, "/payback/p12", -1);
+    double setup = json_pointer_double(json, "/scenario/setup/value", 0);
+    if (json_pointer(json, "/crossing/q50", hold, sizeof hold - 1, &day) == JSON_STRING)
+        buf_addf(out, "; half of the futures by %.*s", SLICE_FMT(slice_head(day, 7)));
+    if (paid < 0 || setup <= 0)
+        return;
+    alert_entry_value(e, "payback_probability_12_months", paid);
+    buf_addf(out, "; setup of $%.0f earned back within 12 months: %.0f %%", setup,
+             paid * 100);
+}
+
 static void judge_forecast(const struct alert_rule_config *c, const struct alert_facts *f,
                            struct alert_set *s)
 {
@@ -91,11 +108,14 @@ static void judge_forecast(const struct alert_rule_config *c, const struct alert
             continue; /* the horizon is shorter than that */
         alert_entry_value(e, "probability", chance);
         alert_entry_value(e, "within_months", (double)c->within_months);
+        struct buf dates = { 0 };
+        say_when(p->json, e, &dates);
         alert_entry_say(s, e,
                         "%.*s: P(hosting your own model becomes cheaper within %lld "
-                        "months) is %.0f %%",
+                        "months) is %.0f %%%s",
                         SLICE_FMT(e->label[0].value), (long long)c->within_months,
-                        chance * 100);
+                        chance * 100, buf_cstr(&dates));
+        buf_release(&dates);
         bool crossed = slice_eq(slice_str(verdict), SLICE("crossed"));
         e->condition = truth(!crossed && chance >= c->probability);
     }

@@ -138,11 +138,11 @@ void alert_judge_unpriced(const struct alert_rule_config *c, const struct alert_
         alert_entry_value(e, "calls", calls);
         alert_entry_value(e, "tokens", tokens);
         alert_entry_say(s, e,
-                        "%.*s/%.*s has %s: %.0f calls since yesterday are missing from "
-                        "the cost, in whole or in part; see docs/prices.md",
+                        "%.*s/%.*s has %s: %.0f %s since yesterday missing from the "
+                        "cost, in whole or in part; see docs/prices.md",
                         SLICE_FMT(e->label[0].value), SLICE_FMT(e->label[1].value),
                         row->calls_unpriced ? "no price" : "no price for all it used",
-                        calls);
+                        calls, calls == 1 ? "call" : "calls");
     }
 }
 

@@ -192,7 +192,8 @@ static int test(const struct config *cf, const char *name, struct buf *why)
                                     .ends_ms = now_ms + 60000,
                                     .external_url = cf->public_url };
         e.a.phase = resolved ? ALERT_INACTIVE : ALERT_FIRING;
-        enum status st = notify_send(NULL, ch, &m, why);
+        int64_t wait_ms;
+        enum status st = notify_send(NULL, ch, &m, why, &wait_ms);
         if (st != ST_OK)
             return failed(why, st);
         printf("%s: the %s message was taken\n", name, resolved ? "resolved" : "firing");

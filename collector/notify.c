@@ -59,16 +59,48 @@ static void say_fault(CURLcode rc, const char *detail, struct buf *why)
         buf_adds(why, " (ca_file: says whom to trust)");
 }
 
+/* What a status of HTTP or a reply of SMTP most often means here; "" for all others. */
+static const char *hint(CURLcode rc, long code)
+{
+    if (rc == CURLE_LOGIN_DENIED)
+        return " (are username and password right?)";
+    if (rc != CURLE_OK)
+        return "";
+    if (code >= 300 && code < 400)
+        return " (a redirect is not followed: give the address it leads to)";
+    switch (code) {
+    case 401:
+    case 403:
+        return " (is the token, or the secret address, right?)";
+    case 404:
+    case 405:
+        return " (is the address right?)";
+    case 429:
+        return " (too many messages)";
+    default:
+        return "";
+    }
+}
+
+/* Somebody can put it right before we give up: a secret is read at each use. */
+static bool repairable(long code)
+{
+    return code == 401 || code == 403 || code == 404 || code == 407;
+}
+
 static enum status judge(CURLcode rc, long code, const char *detail, struct buf *why)
 {
     if (rc == CURLE_OK && code >= 200 && code < 300)
         return ST_OK;
     if (code >= 300 || rc == CURLE_OK)
-        buf_addf(why, "the receiver answered %ld", code);
+        buf_addf(why, "the receiver answered %ld%s", code, hint(rc, code));
     else
         say_fault(rc, detail, why);
     if (rc == CURLE_OK)
-        return code == 408 || code == 429 || code >= 500 ? ST_BUSY : ST_BAD;
+        return code == 408 || code == 429 || code >= 500 || repairable(code) ? ST_BUSY
+                                                                             : ST_BAD;
+    if (rc == CURLE_LOGIN_DENIED)
+        return ST_BUSY;
     bool smtp_refusal = code >= 500 && code < 600;
     bool hopeless = rc == CURLE_UNSUPPORTED_PROTOCOL || rc == CURLE_URL_MALFORMAT;
     return hopeless || smtp_refusal ? ST_BAD : ST_BUSY;
@@ -99,14 +131,17 @@ static void common_options(CURL *curl, const struct notify_channel *c, const cha
         curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca_file);
 }
 
-static enum status perform(CURL *curl, struct buf *why)
+static enum status perform(CURL *curl, struct buf *why, int64_t *wait_ms)
 {
     char detail[CURL_ERROR_SIZE] = "";
     long code = 0;
+    curl_off_t wait_s = 0;
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     CURLcode rc = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait_s);
+    *wait_ms = wait_s > 0 && wait_s < 86400 ? (int64_t)wait_s * 1000 : 0;
     return judge(rc, code, detail, why);
 }
 
@@ -127,7 +162,7 @@ static void complete_url(const struct notify_channel *c, struct buf *url)
 
 static enum status send_web(CURL *curl, const struct notify_channel *c,
                             const struct notify_message *m, struct slice secret,
-                            const char *url, struct buf *why)
+                            const char *url, struct buf *why, int64_t *wait_ms)
 {
     struct buf body = { 0 }, line = { 0 };
     struct curl_slist *headers = NULL;
@@ -148,7 +183,7 @@ static enum status send_web(CURL *curl, const struct notify_channel *c,
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.p);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-        st = perform(curl, why);
+        st = perform(curl, why, wait_ms);
     }
     curl_slist_free_all(headers);
     buf_release(&body);
@@ -184,7 +219,7 @@ static size_t next_piece(char *to, size_t size, size_t n, void *arg)
 
 static enum status send_mail(CURL *curl, const struct notify_channel *c,
                              const struct notify_message *m, struct buf *secret,
-                             const char *url, struct buf *why)
+                             const char *url, struct buf *why, int64_t *wait_ms)
 {
     static const long tls[] = { [NOTIFY_TLS_REQUIRED] = CURLUSESSL_ALL,
                                 [NOTIFY_TLS_TRY] = CURLUSESSL_TRY,
@@ -206,7 +241,7 @@ static enum status send_mail(CURL *curl, const struct notify_channel *c,
             curl_easy_setopt(curl, CURLOPT_USERNAME, c->username);
             curl_easy_setopt(curl, CURLOPT_PASSWORD, buf_cstr(secret));
         }
-        st = perform(curl, why);
+        st = perform(curl, why, wait_ms);
     }
     curl_slist_free_all(to);
     buf_release(&mail);
@@ -214,10 +249,11 @@ static enum status send_mail(CURL *curl, const struct notify_channel *c,
 }
 
 enum status notify_send(void *arg, const struct notify_channel *c,
-                        const struct notify_message *m, struct buf *why)
+                        const struct notify_message *m, struct buf *why, int64_t *wait_ms)
 {
     struct buf url = { 0 }, secret = { 0 };
     (void)arg;
+    *wait_ms = 0;
     /* An incident of a group ends with its last alert. */
     if (c->kind == NOTIFY_PAGERDUTY && !m->firing && m->grouped && m->still)
         return ST_OK;
@@ -229,10 +265,10 @@ enum status notify_send(void *arg, const struct notify_channel *c,
     if (st == ST_OK && !curl)
         st = ST_NOMEM;
     if (st == ST_OK && c->kind == NOTIFY_EMAIL) {
-        st = send_mail(curl, c, m, &secret, buf_cstr(&url), why);
+        st = send_mail(curl, c, m, &secret, buf_cstr(&url), why, wait_ms);
     } else if (st == ST_OK) {
         complete_url(c, &url);
-        st = send_web(curl, c, m, buf_slice(&secret), buf_cstr(&url), why);
+        st = send_web(curl, c, m, buf_slice(&secret), buf_cstr(&url), why, wait_ms);
     }
     curl_easy_cleanup(curl);
     if (secret.p)

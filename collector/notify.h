@@ -107,10 +107,15 @@ void notify_mail(const struct notify_message *m, const char *from,
 
 /*
  * Send the message. ST_OK when the receiver took it; ST_BUSY for what is worth another
- * try (no connection, 408, 429, 5xx, SMTP 4xx); ST_BAD or ST_CONFIG for what is not.
- * `why` says it without secrets. `arg` is unused: the signature is alert_job's sender.
+ * try: no connection, 408, 429, 5xx, SMTP 4xx, and what somebody can put right meanwhile
+ * (a secret, which is read at each use, or the receiver's side: 401, 403, 404, 407, a
+ * refused login); ST_CONFIG: a secret cannot be read, likewise; ST_BAD for what no
+ * further try changes. `why` says it without secrets, *wait_ms how long the receiver
+ * asked to be left alone (Retry-After, RFC 9110 10.2.3), 0 if it did not. `arg` is
+ * unused: the signature is alert_job's sender.
  */
 enum status notify_send(void *arg, const struct notify_channel *c,
-                        const struct notify_message *m, struct buf *why);
+                        const struct notify_message *m, struct buf *why,
+                        int64_t *wait_ms);
 
 #endif

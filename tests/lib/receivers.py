@@ -16,7 +16,7 @@ from collector import free_port
 
 
 class Web:
-    """Keeps what is POSTed as (path, JSON); answers 503 while `down`."""
+    """Keeps what is POSTed as (path, JSON); answers 503, or the status that it is, while `down`."""
 
     def __init__(self, answer=200, text=b""):
         self.got, self.refused, self.down, self.headers = [], 0, False, []
@@ -27,7 +27,8 @@ class Web:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if outer.down:
                     outer.refused += 1
-                    self.send_response(503)
+                    self.send_response(503 if outer.down is True else outer.down)
+                    self.send_header("Location", "/elsewhere")
                     self.send_header("Content-Length", "0")
                 else:
                     outer.headers.append(dict(self.headers))

@@ -338,6 +338,13 @@ alerts:
         bad = self.c.command("alert", "test", "hook", check=False)
         self.assertEqual((bad.returncode, bad.stderr),
                          (1, "breakeven-collector: alert: the receiver answered 503\n"))
+        for status, hint in ((401, "is the token, or the secret address, right?"), (404, "is the address right?"),
+                             (302, "a redirect is not followed"), (429, "too many messages")):
+            self.hook.down = status
+            bad = self.c.command("alert", "test", "hook", check=False).stderr
+            self.assertTrue(bad.startswith(f"breakeven-collector: alert: the receiver answered {status} ({hint}"), bad)
+        self.assertEqual(len(self.hook.got), 2)  # of the first test; nobody went elsewhere
+        self.hook.down = 401  # a wrong token may be put right: tried again
         token, admin = self.c.token("t", agents="web-*"), self.c.token("a", scopes="admin")
         self.c.start()
         self.assertEqual(self.c.post(batch(header(), *usage_rows(60)), token)[0], 200)
@@ -357,7 +364,7 @@ alerts:
                                          {"Authorization": "Bearer " + admin})
         self.assertEqual(status, 200, body)
         wait_for("slack", lambda: self.messages("breakeven_crossed")["slack"] == ["firing"])
-        wait_for("a refused try", lambda: self.hook.refused > 1)
+        wait_for("a refused try", lambda: self.hook.refused > 5)
         status, body, _ = self.c.request("POST", "/api/v1/alerts/ack",
                                          json.dumps({"match": "breakeven_crossed", "comment": "on it"}),
                                          {"Authorization": "Bearer " + admin})

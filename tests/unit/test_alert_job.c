@@ -95,15 +95,18 @@ struct sent {
     enum status answer;
     char summary[512];
     size_t alerts; /* in the last message */
+    int64_t wait_ms;
 };
 
 static enum status record_send(void *arg, const struct notify_channel *c,
-                               const struct notify_message *m, struct buf *why)
+                               const struct notify_message *m, struct buf *why,
+                               int64_t *wait_ms)
 {
     struct sent *s = arg;
     size_t n = strlen(s->text);
     (void)c;
     (void)why;
+    *wait_ms = s->wait_ms;
     assert_true(n + 1 < sizeof s->text);
     s->text[n] = (char)((m->firing ? 'F' : 'R') | (s->answer == ST_OK ? 0 : 0x20));
     snprintf(s->summary, sizeof s->summary, "%.*s", SLICE_FMT(m->at[0]->summary));
@@ -241,6 +244,43 @@ static void test_receiver_down(void **state)
     fake_release(&f);
 }
 
+/* Retry-After is longer than our own patience, but not endless. */
+static void test_receiver_asks_to_wait(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t asked, waits;
+    } rows[] = {
+        { 0, 10000 }, { 5000, 10000 }, { 120000, 120000 }, { 80000000, 3600000 }
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct fake f = { .head = { &fake_engine } };
+        struct sent s = { .answer = ST_BUSY, .wait_ms = rows[i].asked };
+        project(&f, "crossed", 1);
+        run(&f, &s, 1000);
+        s.answer = ST_OK;
+        run(&f, &s, 1000 + rows[i].waits - 1);
+        CHECK(strcmp(s.text, "ff") == 0, "%lld: %s", (long long)rows[i].asked, s.text);
+        run(&f, &s, 1000 + rows[i].waits);
+        CHECK(strcmp(s.text, "ffFF") == 0, "%lld: %s", (long long)rows[i].asked, s.text);
+        fake_release(&f);
+    }
+}
+
+/* A secret that cannot be read is put back, and the message was not lost. */
+static void test_secret_missing_for_a_while(void **state)
+{
+    (void)state;
+    struct fake f = { .head = { &fake_engine } };
+    struct sent s = { .answer = ST_CONFIG };
+    project(&f, "crossed", 1);
+    run(&f, &s, 1000);
+    s.answer = ST_OK;
+    run(&f, &s, 60000);
+    assert_string_equal(s.text, "ffFF");
+    fake_release(&f);
+}
+
 static void test_receiver_refuses(void **state)
 {
     (void)state;
@@ -366,6 +406,8 @@ int main(void)
         cmocka_unit_test(test_forecast),
         cmocka_unit_test(test_unknown_changes_nothing),
         cmocka_unit_test(test_receiver_down),
+        cmocka_unit_test(test_receiver_asks_to_wait),
+        cmocka_unit_test(test_secret_missing_for_a_while),
         cmocka_unit_test(test_receiver_refuses),
         cmocka_unit_test(test_damaged_state),
         cmocka_unit_test(test_storm),

@@ -56,6 +56,8 @@ static void test_breakeven(void **state)
     } rows[] = {
         { "", ALERT_UNKNOWN, ALERT_UNKNOWN },
         { "{\"verdict\":\"refused\"}", ALERT_UNKNOWN, ALERT_UNKNOWN },
+        { "{\"verdict\":\"open\",\"month\":[{},{},{},{},{},{},{\"p_crossed\":0.1}]}",
+          ALERT_UNKNOWN, ALERT_UNKNOWN }, /* a lower bound says nothing */
         { "{\"verdict\":\"crossed\"}", ALERT_TRUE, ALERT_UNKNOWN },
         { "{\"verdict\":\"likely\",\"month\":[{},{},{},{},{},{},{\"p_crossed\":0.8}]}",
           ALERT_FALSE, ALERT_TRUE },
@@ -77,6 +79,30 @@ static void test_breakeven(void **state)
         CHECK(w.set.at[0]->condition == rows[i].forecast, "%s", rows[i].json);
         arena_release(&w.arena);
     }
+}
+
+static void test_forecast_says_when(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    struct alert_projection p = {
+        SLICE("support"),
+        SLICE(
+            "{\"verdict\":\"likely\",\"month\":[{},{},{},{},{},{},{\"p_crossed\":0.91}],"
+            "\"crossing\":{\"q50\":\"2027-03-01\"},\"payback\":{\"p12\":0.15},"
+            "\"scenario\":{\"setup\":{\"value\":9000}}}")
+    };
+    w.facts.projection = &p;
+    w.facts.projections = 1;
+    judge(&w, "breakeven_forecast");
+    struct slice said =
+        SLICE("support: P(hosting your own model becomes cheaper within 6 "
+              "months) is 91 %; half of the futures by 2027-03; setup of "
+              "$9000 earned back within 12 months: 15 %");
+    CHECK(slice_eq(w.set.at[0]->summary, said), "%.*s", SLICE_FMT(w.set.at[0]->summary));
+    assert_true(alert_entry_number(w.set.at[0], "payback_probability_12_months", 0) > .1);
+    arena_release(&w.arena);
 }
 
 static void test_budget(void **state)
@@ -340,13 +366,10 @@ static void test_anomaly_is_calm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_breakeven),
-        cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_silent),
-        cmocka_unit_test(test_drops),
-        cmocka_unit_test(test_unpriced_and_quality),
-        cmocka_unit_test(test_anomaly),
-        cmocka_unit_test(test_anomaly_is_calm),
+        cmocka_unit_test(test_breakeven), cmocka_unit_test(test_forecast_says_when),
+        cmocka_unit_test(test_budget),    cmocka_unit_test(test_silent),
+        cmocka_unit_test(test_drops),     cmocka_unit_test(test_unpriced_and_quality),
+        cmocka_unit_test(test_anomaly),   cmocka_unit_test(test_anomaly_is_calm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

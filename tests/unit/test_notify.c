@@ -306,8 +306,9 @@ static void test_unreachable_is_worth_a_retry(void **state)
                                     .to = { to, 1 },
                                     .timeout_ms = 2000 };
         buf_reset(&why);
-        CHECK(notify_send(NULL, &c, &m, &why) == rows[i].st, "%s: %s", rows[i].url,
-              buf_cstr(&why));
+        int64_t wait_ms;
+        CHECK(notify_send(NULL, &c, &m, &why, &wait_ms) == rows[i].st, "%s: %s",
+              rows[i].url, buf_cstr(&why));
         assert_null(strstr(buf_cstr(&why), "s3cret"));
         assert_true(why.n > 0);
     }
