@@ -53,6 +53,7 @@ struct exchange {
     bool request_json, request_seen, body_seen, event_stream_type, ndjson_type, exception;
     bool token, thread_run, native_chunk, from_cache;
     bool settled;            /* it said its last word: who leaves now has all of it */
+    unsigned char marked;    /* bytes of a byte order mark; 3: behind it */
     unsigned char last_word; /* matched of an event's [DONE] */
     uint32_t searches, pieces;
     uint64_t text_out; /* of the reply, parts that repeat others left out */

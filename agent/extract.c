@@ -250,10 +250,24 @@ static enum framing sniff(const struct exchange *e, struct slice body)
     }
 }
 
+/* Without the byte order mark that some servers put before their JSON. */
+static struct slice unmarked(struct exchange *e, struct slice piece)
+{
+    static const char mark[3] = "\xef\xbb\xbf";
+    while (e->marked < 3 && piece.n && piece.p[0] == mark[e->marked]) {
+        e->marked++;
+        piece = slice_from(piece, 1);
+    }
+    if (piece.n)
+        e->marked = 3;
+    return piece;
+}
+
 void extract_response_body(struct extract *x, struct slice piece)
 {
     struct exchange *e = x->exchange;
     e->bytes_down += piece.n;
+    piece = unmarked(e, piece);
     if (e->hit.accounting == ACCOUNTING_NONE)
         return;
     if (!e->body_seen) {

@@ -385,8 +385,11 @@ static bool key(struct text *t, unsigned state, const char *from, struct level l
         return bad(t, "':' was expected");
     t->p++;
     space(t);
-    *k = raw_find(&t->x->table, (enum raw_context)l.context, name,
-                  (size_t)(t->end - name.p));
+    struct slice plain = escaped ? unescape(t, name) : name;
+    if (!plain.n)
+        plain = name;
+    *k = raw_find(&t->x->table, (enum raw_context)l.context, plain,
+                  escaped ? plain.n + 1 : (size_t)(t->end - name.p));
     t->set = guess_learn(&t->x->guesses, t->set, state,
                          slice_of(from, (size_t)(t->p - from)), name, *k);
     return true;

@@ -1,6 +1,6 @@
 # Golden tests: recorded exchanges against an independent oracle. They skip themselves
 # where the corpus is not at hand (BREAKEVEN_CORPUS, default ../shared/data).
-foreach(golden estimate exchanges http records tls)
+foreach(golden estimate exchanges http mutations records tls)
   add_executable(golden_${golden} ${CMAKE_SOURCE_DIR}/tests/golden/golden_${golden}.c
     ${CMAKE_SOURCE_DIR}/tests/golden/corpus.c ${CMAKE_SOURCE_DIR}/tests/golden/verdict.c)
   target_link_libraries(golden_${golden} PRIVATE agent_core PkgConfig::cmocka
