@@ -17,7 +17,10 @@ struct tls_case {
     int version;
     const char *suite;
     bool rsa, retry, resume, key_update, padding, early, renegotiate;
-    uint64_t without; /* SSL_OP_NO_… */
+    bool certificate;   /* of the client */
+    bool small_records; /* 512 bytes: handshake messages come in several */
+    bool large_hello;   /* as one with a post-quantum key share */
+    uint64_t without;   /* SSL_OP_NO_… */
 };
 
 struct tls_world {
@@ -95,6 +98,25 @@ static inline void world_context(struct tls_world *w, SSL_CTX *ctx)
     SSL_CTX_set_options(ctx, c->without);
     if (c->padding)
         SSL_CTX_set_block_padding(ctx, 512);
+    if (c->small_records)
+        SSL_CTX_set_max_send_fragment(ctx, 512);
+}
+
+static inline int world_large(SSL *s, unsigned type, unsigned context,
+                              const unsigned char **out, size_t *n, X509 *x, size_t at,
+                              int *alert, void *arg)
+{
+    static const unsigned char share[1700];
+    (void)s, (void)type, (void)context, (void)x, (void)at, (void)alert, (void)arg;
+    *out = share;
+    *n = sizeof share;
+    return 1;
+}
+
+static inline int world_trusts(int ok, X509_STORE_CTX *store)
+{
+    (void)ok, (void)store;
+    return 1;
 }
 
 static inline void world_open(struct tls_world *w, const struct tls_case *c)
@@ -117,6 +139,13 @@ static inline void world_open(struct tls_world *w, const struct tls_case *c)
         SSL_CTX_set_options(w->server_ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
     if (c->early)
         SSL_CTX_set_max_early_data(w->server_ctx, 16384);
+    if (c->certificate) {
+        world_certificate(w->client_ctx, c->rsa);
+        SSL_CTX_set_verify(w->server_ctx, SSL_VERIFY_PEER, world_trusts);
+    }
+    if (c->large_hello)
+        SSL_CTX_add_custom_ext(w->client_ctx, 0xfafa, SSL_EXT_CLIENT_HELLO, world_large,
+                               NULL, NULL, NULL, NULL);
 }
 
 /* Move what one side has written to the other, past the listener. */
@@ -178,7 +207,9 @@ static inline void world_early(struct tls_world *w)
     char bytes[64];
     assert_int_equal(SSL_write_early_data(w->client, "early words", 11, &n), 1);
     world_move(w, w->client, w->server, STREAM_UP);
-    assert_int_equal(SSL_read_early_data(w->server, bytes, sizeof bytes, &n), 1);
+    int rc = SSL_read_early_data(w->server, bytes, sizeof bytes, &n);
+    assert_int_equal(rc, w->c->retry ? SSL_READ_EARLY_DATA_FINISH /* refused */
+                                     : SSL_READ_EARLY_DATA_SUCCESS);
 }
 
 static inline void world_connect(struct tls_world *w)
@@ -222,7 +253,8 @@ static inline void world_talk(struct tls_world *w)
         w->parts = w->first_key = 0;
     }
     world_connect(w);
-    assert_int_equal(SSL_session_reused(w->client), w->session != NULL);
+    bool reused = w->session && !w->c->retry; /* one that was refused early is not */
+    CHECK(SSL_session_reused(w->client) == reused, "%s", w->c->name);
     world_say(w, STREAM_UP, 300, 'A');
     world_say(w, STREAM_DOWN, 1, 'b');
     world_say(w, STREAM_DOWN, 1400, 'c');

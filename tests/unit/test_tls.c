@@ -54,6 +54,21 @@ static const struct tls_case cases[] = {
       .without = SSL_OP_NO_ENCRYPT_THEN_MAC },
     { "1.2 without extended master secret", TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256",
       .rsa = true, .without = SSL_OP_NO_EXTENDED_MASTER_SECRET },
+    { "1.3 client certificate, small records", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256",
+      .rsa = true, .certificate = true, .small_records = true },
+    { "1.3 large hello", TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", .large_hello = true },
+    { "1.3 large hello in small records, retry", TLS1_3_VERSION,
+      "TLS_CHACHA20_POLY1305_SHA256", .large_hello = true, .small_records = true,
+      .retry = true },
+    { "1.3 retry, early data refused", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256",
+      .retry = true, .early = true },
+    { "1.3 all at once", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", .resume = true,
+      .padding = true, .key_update = true, .large_hello = true, .small_records = true },
+    { "1.2 client certificate, small records", TLS1_2_VERSION,
+      "ECDHE-RSA-AES128-GCM-SHA256", .rsa = true, .certificate = true,
+      .small_records = true, .large_hello = true },
+    { "1.2 resumed without extended master secret", TLS1_2_VERSION, "AES256-GCM-SHA384",
+      .rsa = true, .resume = true, .without = SSL_OP_NO_EXTENDED_MASTER_SECRET },
 };
 
 enum { AES_1_3 = 0, AES_1_2 = 8 };
