@@ -92,6 +92,17 @@ static void stage_release(struct stage *s)
     ZSTD_freeDStream(s->zstd);
 }
 
+/* What changes nothing, also as servers name it that take it for a charset. */
+static bool is_none(struct slice name)
+{
+    static const char *const names[] = { "",      "identity", "chunked", "none",
+                                         "utf-8", "utf8",     "binary" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_ieq(name, slice_str(names[i])))
+            return true;
+    return false;
+}
+
 enum status decode_new(struct slice list, const struct decode_limits *limits,
                        struct decode **out)
 {
@@ -102,8 +113,7 @@ enum status decode_new(struct slice list, const struct decode_limits *limits,
     while (list.n) {
         slice_cut(list, ',', &name, &list);
         name = slice_trim(name);
-        if (!name.n || slice_ieq(name, SLICE("identity")) ||
-            slice_ieq(name, SLICE("chunked")))
+        if (is_none(name))
             continue;
         if (n == DECODE_CHAIN)
             return ST_LIMIT;

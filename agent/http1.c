@@ -294,8 +294,13 @@ static const char *read_framing(const struct extract_header *field, struct frami
     return NULL;
 }
 
-/* A field line; a line that begins with a space continues the value before it. */
-static const char *parse_field(struct slice line, struct extract_header *field, size_t *n)
+/*
+ * A field line; a line that begins with a space continues the value before it. White
+ * space before the colon is what clients drop in responses and servers refuse in requests
+ * (RFC 9112, 5.1).
+ */
+static const char *parse_field(struct slice line, bool response,
+                               struct extract_header *field, size_t *n)
 {
     struct slice name, value;
     if (line.p[0] == ' ' || line.p[0] == '\t') {
@@ -307,6 +312,8 @@ static const char *parse_field(struct slice line, struct extract_header *field, 
     }
     if (!slice_cut(line, ':', &name, &value))
         return "a header line without a colon";
+    if (response)
+        name = slice_trim(name);
     if (!is_token(name))
         return "a header name that is no token";
     if (*n == HTTP1_FIELDS)
@@ -354,7 +361,7 @@ static enum http1_end parse_head(struct http1 *h, struct slice text,
     if (h->response ? !parse_status_line(line, &head) : !parse_request_line(line, &head))
         return bad(h, h->response ? "not a status line" : "not a request line");
     while (!why && slice_cut(text, '\n', &line, &text) && (line = without_eol(line)).n)
-        why = parse_field(line, field, &head.fields);
+        why = parse_field(line, h->response, field, &head.fields);
     for (size_t i = 0; i < head.fields && !why; i++)
         why = read_framing(&field[i], &f);
     if (why)

@@ -131,7 +131,8 @@ static bool request_head(void *arg, const struct http1_head *h)
     struct http_call *c = NULL;
     o->spoken = true;
     http1_head_get(h, SLICE("host"), &r.host);
-    r.websocket = http1_head_get(h, SLICE("upgrade"), &value) &&
+    r.websocket = slice_eq(r.method, SLICE("GET")) &&
+                  http1_head_get(h, SLICE("upgrade"), &value) &&
                   http1_list_has(value, SLICE("websocket"));
     if (o->calls < o->conn->shared->limits.in_flight)
         c = http_call_new(o->conn, &r, -1, o->now_ns);

@@ -62,6 +62,8 @@ static bool glob(const char *pattern, struct slice s)
 /* "host:port" -> host, and the port if it was not known. */
 static struct slice without_port(struct slice host, uint16_t *port)
 {
+    if (host.n && host.p[host.n - 1] == '.') /* of the root, after a name that is whole */
+        host.n--;
     size_t at = slice_chr(host, ':');
     uint64_t v;
     if (at == SIZE_MAX || (host.n && host.p[0] == '['))

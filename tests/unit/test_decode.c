@@ -170,6 +170,8 @@ static void refused(void **state)
     } rows[] = {
         { "", ST_OK },
         { "identity", ST_OK },
+        { "UTF-8", ST_OK },
+        { "none, binary", ST_OK },
         { ", ,chunked", ST_OK },
         { "compress", ST_BAD },
         { "gzip, rot13", ST_BAD },

@@ -108,6 +108,21 @@ static const struct {
         { '<', ANSWERS("a", "1", "2") } },
       "a ok exact 1+2; ",
       HTTP_complete },
+    { "a byte order mark before the body, and before events",
+      { { '>', ASKS("a") ASKS("b") },
+        { '<', OK "Transfer-Encoding: chunked\r\n\r\n66\r\n\xef\xbb\xbf" ANSWER(
+                   "a", "1", "2") "\r\n0\r\n\r\n" },
+        { '<', "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n6e\r\n\xef\xbb\xbf"
+               "data: " ANSWER("b", "3", "4") "\n\n\r\n0\r\n\r\n" } },
+      "a ok exact 1+2; b ok exact 3+4; ",
+      HTTP_connections },
+    { "an upgrade that a POST cannot ask for, and none is given",
+      { { '>', POST("Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: "
+                    "27\r\n\r\n") ASK("a") },
+        { '<', ANSWERS("a", "1", "2") } },
+      "a ok exact 1+2; ",
+      HTTP_complete },
     { "refused before the body was sent",
       { { '>', POST("Content-Length: 27\r\nExpect: 100-continue\r\n\r\n") },
         { '<', "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n" },

@@ -118,6 +118,8 @@ static const struct {
       "chunked!" },
     { "space before the colon", false, "GET / HTTP/1.1\r\nA : b\r\n\r\n" GET,
       "!a header name that is no token!GET />;" },
+    { "space before the colon of a response", true,
+      OK "Content-Length \t: 1\r\n\r\nx", "200 |Content-Length=1>x;" },
     { "no colon", false, "GET / HTTP/1.1\r\nAb\r\n\r\n",
       "!a header line without a colon!" },
     { "continuation of nothing", false, "GET / HTTP/1.1\r\n A: b\r\n\r\n",

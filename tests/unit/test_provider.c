@@ -17,6 +17,8 @@ struct row {
 static const struct row rows[] = {
     { "POST", "api.openai.com", "/v1/chat/completions", "openai", "openai.chat",
       ACCOUNTING_CALL, "" },
+    { "POST", "API.OpenAI.com.", "/v1/chat/completions", "openai", "openai.chat",
+      ACCOUNTING_CALL, "" },
     { "GET", "api.openai.com", "/v1/chat/completions/c1", "openai",
       "openai.chat_retrieve", ACCOUNTING_REPORT, "" },
     { "POST", "api.openai.com:443", "/v1/responses/input_tokens", "openai",
