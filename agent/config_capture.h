@@ -35,6 +35,7 @@ struct config_capture_limits {
     int64_t exchanges_total;
     uint64_t header_bytes; /* of one message */
     uint64_t body_bytes;   /* of one body, decoded */
+    uint64_t decoders;     /* memory of all that decode bodies */
     int64_t keylog_files;
 };
 

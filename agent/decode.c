@@ -20,6 +20,9 @@ struct stage {
     z_stream z;
     BrotliDecoderState *br;
     ZSTD_DStream *zstd;
+    const struct decode_limits *limits;
+    size_t taken; /* of limits->total */
+    bool over;    /* more was wanted than there is */
 };
 
 struct decode {
@@ -64,22 +67,65 @@ static bool reset_zlib(struct stage *s, int window)
     return inflateReset2(&s->z, window) == Z_OK && inflateValidate(&s->z, 0) == Z_OK;
 }
 
-/* zlib's window is chosen later for DEFLATE, by the first two bytes. */
-static bool stage_init(struct stage *s, enum coding coding)
+static bool take(struct stage *s, size_t n)
 {
-    *s = (struct stage){ .coding = coding };
+    s->over |= !decode_take(s->limits, n);
+    s->taken += s->over ? 0 : n;
+    return !s->over;
+}
+
+/* Memory of brotli, its size before it. */
+enum { SIZE_ROOM = 16 };
+
+static void *take_brotli(void *arg, size_t n)
+{
+    char *p = take(arg, n) ? malloc(n + SIZE_ROOM) : NULL;
+    if (!p)
+        return NULL;
+    memcpy(p, &n, sizeof n);
+    return p + SIZE_ROOM;
+}
+
+static void free_brotli(void *arg, void *at)
+{
+    struct stage *s = arg;
+    char *p = at ? (char *)at - SIZE_ROOM : NULL;
+    size_t n;
+    if (!p)
+        return;
+    memcpy(&n, p, sizeof n);
+    decode_return(s->limits, n);
+    s->taken -= n;
+    free(p);
+}
+
+/* zstd says afterwards what it has taken. False: too much. */
+static bool settle_zstd(struct stage *s)
+{
+    size_t n = ZSTD_sizeof_DStream(s->zstd);
+    return n <= s->taken || take(s, n - s->taken);
+}
+
+/* zlib's window is chosen later for DEFLATE, by the first two bytes. */
+static bool stage_init(struct stage *s, enum coding coding,
+                       const struct decode_limits *limits)
+{
+    *s = (struct stage){ .coding = coding, .limits = limits };
+    if ((coding == GZIP || coding == DEFLATE) && !take(s, DECODE_INFLATE_BYTES))
+        return false;
     switch (coding) {
     case GZIP:
         return inflateInit2(&s->z, GZIP_WINDOW) == Z_OK && reset_zlib(s, GZIP_WINDOW);
     case DEFLATE:
         return inflateInit2(&s->z, 15) == Z_OK;
     case BROTLI:
-        s->br = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+        s->br = BrotliDecoderCreateInstance(take_brotli, free_brotli, s);
         return s->br != NULL;
     default:
         s->zstd = ZSTD_createDStream();
-        return s->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(
-                              s->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG));
+        return s->zstd && settle_zstd(s) &&
+               !ZSTD_isError(
+                   ZSTD_DCtx_setParameter(s->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG));
     }
 }
 
@@ -90,6 +136,7 @@ static void stage_release(struct stage *s)
     if (s->br)
         BrotliDecoderDestroyInstance(s->br);
     ZSTD_freeDStream(s->zstd);
+    decode_return(s->limits, s->taken);
 }
 
 /* What changes nothing, also as servers name it that take it for a charset. */
@@ -127,7 +174,7 @@ enum status decode_new(struct slice list, const struct decode_limits *limits,
         return ST_NOMEM;
     d->limits = *limits;
     while (n) {
-        if (!stage_init(&d->stage[d->stages++], want[--n])) {
+        if (!stage_init(&d->stage[d->stages++], want[--n], &d->limits)) {
             decode_free(d);
             return ST_NOMEM;
         }
@@ -204,7 +251,7 @@ static size_t run_brotli(struct decode *d, struct stage *s, struct slice *in, ch
     if (rc == BROTLI_DECODER_RESULT_SUCCESS)
         s->state = TRAILING;
     else if (rc == BROTLI_DECODER_RESULT_ERROR)
-        fail(d, ST_BAD);
+        fail(d, s->over ? ST_NOMEM : ST_BAD);
     return PIECE - left;
 }
 
@@ -216,6 +263,8 @@ static size_t run_zstd(struct decode *d, struct stage *s, struct slice *in, char
     *in = slice_from(*in, from.pos);
     if (ZSTD_isError(rc))
         fail(d, ST_BAD);
+    else if (!settle_zstd(s))
+        fail(d, ST_NOMEM);
     else if (rc == 0)
         s->state = AFTER;
     return to.pos;

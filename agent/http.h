@@ -29,6 +29,7 @@ struct http_limits {
     size_t in_flight_total; /* exchanges at a time of all; see park.h */
     uint64_t decoded_bytes; /* of one body */
     uint32_t decoded_ratio; /* decoded to coded bytes, beyond the first few MiB */
+    size_t decoders;        /* memory of all that decode bodies and messages */
 };
 
 #define HTTP_LIMITS                                                                      \
@@ -36,7 +37,8 @@ struct http_limits {
                            .in_flight = 256,                                             \
                            .in_flight_total = 16384,                                     \
                            .decoded_bytes = (uint64_t)1 << 30,                           \
-                           .decoded_ratio = 1200 })
+                           .decoded_ratio = 1200,                                        \
+                           .decoders = 256 << 20 })
 
 /* Where a call was seen; slices are those of struct http_options. */
 struct http_origin {
@@ -73,6 +75,7 @@ struct http_shared {
     bool keep_credentials;     /* label asks for fields that hold them: hpack.h */
     uint64_t count[HTTP_COUNTS];
     size_t in_flight; /* now, of all connections */
+    size_t decoding;  /* bytes of limits.decoders that are in use */
 };
 
 struct http_options {

@@ -25,13 +25,21 @@ static void count(const struct http_call *c, enum http_count what)
     c->conn->shared->count[what]++;
 }
 
+struct decode_limits http_decode_limits(struct http_shared *s)
+{
+    return (struct decode_limits){ .bytes = s->limits.decoded_bytes,
+                                   .ratio = s->limits.decoded_ratio,
+                                   .used = &s->decoding,
+                                   .total = s->limits.decoders };
+}
+
 /* Content-Encoding, then what Transfer-Encoding put around it, in the order applied. */
 static void begin_coding(struct http_call *c, enum stream_dir d,
                          const struct extract_header *field, size_t fields)
 {
     struct buf all = { .p = NULL, .limit = CODINGS };
-    const struct http_limits *l = &c->conn->shared->limits;
-    struct decode_limits limits = { l->decoded_bytes, l->decoded_ratio };
+    struct decode_limits limits = http_decode_limits(c->conn->shared);
+    enum status st = ST_LIMIT;
     for (int te = 0; te < 2; te++) {
         for (size_t i = 0; i < fields; i++) {
             if (!slice_ieq(field[i].name,
@@ -41,8 +49,10 @@ static void begin_coding(struct http_call *c, enum stream_dir d,
             buf_addc(&all, ',');
         }
     }
-    if (all.st != ST_OK || decode_new(buf_slice(&all), &limits, &c->decode[d]) != ST_OK) {
-        count(c, HTTP_bad_coding);
+    if (all.st == ST_OK)
+        st = decode_new(buf_slice(&all), &limits, &c->decode[d]);
+    if (st != ST_OK) {
+        count(c, st == ST_NOMEM ? HTTP_over_limit : HTTP_bad_coding);
         c->mute[d] = true;
         c->lost |= d == STREAM_DOWN;
         c->lost_request |= d == STREAM_UP;
@@ -149,7 +159,9 @@ static void decoded(struct http_call *c, enum stream_dir d, struct slice piece)
     enum status st = decode_feed(c->decode[d], piece, out, x);
     if (st == ST_OK)
         return;
-    count(c, st == ST_LIMIT ? HTTP_bomb : HTTP_bad_coding);
+    count(c, st == ST_LIMIT   ? HTTP_bomb
+             : st == ST_NOMEM ? HTTP_over_limit
+                              : HTTP_bad_coding);
     http_call_gap(c, d);
 }
 
@@ -203,8 +215,13 @@ void http_call_done(struct http_call *c, enum stream_dir d, int64_t ts_ns)
 {
     if (!c)
         return;
-    if (d == STREAM_DOWN)
+    if (d == STREAM_DOWN) {
         c->end_ns = ts_ns;
+    } else if (c->decode[d]) { /* the reply may take its time */
+        decode_free(c->decode[d]);
+        c->decode[d] = NULL;
+        c->mute[d] = true;
+    }
     c->done[d] = true;
 }
 

@@ -9,6 +9,9 @@
 #include "agent/decode.h"
 #include "agent/http_socket.h"
 
+/* Of each body and message. */
+struct decode_limits http_decode_limits(struct http_shared *s);
+
 /* What a connection lends to its calls. */
 struct http_conn {
     struct http_shared *shared;

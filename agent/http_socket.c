@@ -33,9 +33,8 @@ static bool agreed(const struct extract_header *field, size_t fields,
 struct http_socket *http_socket_new(struct http_call *c,
                                     const struct extract_header *field, size_t fields)
 {
-    const struct http_shared *shared = c->conn->shared;
-    struct decode_limits limits = { shared->limits.decoded_bytes,
-                                    shared->limits.decoded_ratio };
+    struct http_shared *shared = c->conn->shared;
+    struct decode_limits limits = http_decode_limits(shared);
     struct websocket_options side[2] = {
         [STREAM_UP] = { .masked = true, .limits = limits },
         [STREAM_DOWN] = { .limits = limits },

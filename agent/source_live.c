@@ -184,6 +184,7 @@ static struct traffic_options options_of(struct live_source *s)
     o.http.in_flight = (size_t)l->exchanges;
     o.http.in_flight_total = (size_t)l->exchanges_total;
     o.http.decoded_bytes = l->body_bytes;
+    o.http.decoders = (size_t)l->decoders;
     o.secrets = (size_t)l->secrets;
     o.sealed_ns = l->sealed_ms * 1000000;
     o.sealed_total = (size_t)l->sealed_total;

@@ -20,10 +20,12 @@ void websocket_init(struct websocket *w, const struct websocket_options *o)
 
 void websocket_release(struct websocket *w)
 {
-    if (w->z)
-        inflateEnd(w->z);
+    if (!w->z)
+        return;
+    inflateEnd(w->z);
     free(w->z);
     w->z = NULL;
+    decode_return(&w->options.limits, DECODE_INFLATE_BYTES);
 }
 
 static bool die(struct websocket *w, const char *why)
@@ -41,11 +43,14 @@ static bool inflater(struct websocket *w)
 {
     if (w->z)
         return true;
+    if (!decode_take(&w->options.limits, DECODE_INFLATE_BYTES))
+        return false;
     w->z = calloc(1, sizeof *w->z);
     if (w->z && inflateInit2(w->z, -15) == Z_OK)
         return true;
     free(w->z);
     w->z = NULL;
+    decode_return(&w->options.limits, DECODE_INFLATE_BYTES);
     return false;
 }
 
@@ -126,9 +131,7 @@ static bool message_begin(struct websocket *w)
     if (!w->compressed)
         return true;
     if (!inflater(w))
-        return die(w, "out of memory");
-    if (w->options.no_takeover)
-        inflateReset(w->z);
+        return die(w, "no memory to inflate messages");
     return true;
 }
 
@@ -137,6 +140,8 @@ static bool message_end(struct websocket *w, const struct websocket_events *on, 
     /* What every compressed message ends with, and leaves out (RFC 7692, 7.2.1). */
     if (w->compressed && !message_bytes(w, slice_of("\0\0\xff\xff", 4), on, arg))
         return false;
+    if (w->options.no_takeover) /* the next message refers to nothing */
+        websocket_release(w);
     w->message = w->compressed = false;
     on->end(arg, !w->tainted);
     return true;

@@ -13,7 +13,10 @@ static void on_piece(void *arg, struct slice piece)
 
 static enum status run(const char *codings, struct slice in, size_t cut, struct buf *out)
 {
-    static const struct decode_limits limits = { .bytes = 1 << 20, .ratio = 1000 };
+    size_t used = 0;
+    const struct decode_limits limits = {
+        .bytes = 1 << 20, .ratio = 1000, .used = &used, .total = 4 << 20
+    };
     struct decode *d;
     if (decode_new(slice_str(codings), &limits, &d) != ST_OK || !d)
         return ST_BAD;
@@ -21,6 +24,7 @@ static enum status run(const char *codings, struct slice in, size_t cut, struct 
     enum status st = decode_feed(d, slice_from(in, cut), on_piece, out);
     assert(out->n <= limits.bytes);
     decode_free(d);
+    assert(used == 0);
     return st;
 }
 

@@ -241,6 +241,43 @@ static void bombs(void **state)
     }
 }
 
+/* All decoders share what memory there is; what one has had comes back. */
+static void shared_memory(void **state)
+{
+    static const char *const names[] = { "gzip", "deflate", "br", "zstd" };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct buf in = { .p = NULL }, out = { .p = NULL };
+        struct decode *d[64];
+        size_t used = 0, most = 0, n = 0;
+        struct decode_limits all = wide;
+        all.used = &used;
+        all.total = 4 << 20;
+        encode(&in, SLICE(text), slice_str(names[i]));
+        enum status st = ST_OK;
+        while (n < 64 && (st = decode_new(slice_str(names[i]), &all, &d[n])) == ST_OK) {
+            assert_non_null(d[n]);
+            st = decode_feed(d[n++], buf_slice(&in), keep, &out);
+            most = used > most ? used : most;
+            if (st != ST_OK)
+                break;
+        }
+        /* 64 inflaters take 2.5 MiB, of the others a window is larger */
+        CHECK(n == 64 ? st == ST_OK && most > 1 << 20 : st == ST_NOMEM, "%s: %zu, %s",
+              names[i], n, status_name(st));
+        CHECK(most <= all.total + (1 << 20), "%s: %zu", names[i], most);
+        all.total = used; /* not one more */
+        struct decode *more;
+        st = decode_new(slice_str(names[i]), &all, &more);
+        CHECK(st == ST_NOMEM && !more, "%s: %s", names[i], status_name(st));
+        while (n)
+            decode_free(d[--n]);
+        CHECK(used == 0, "%s: %zu bytes are not given back", names[i], used);
+        buf_release(&in);
+        buf_release(&out);
+    }
+}
+
 /* Thousands of empty members in one piece: a loop, not a recursion. */
 static void many_members(void **state)
 {
@@ -262,7 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cut),    cmocka_unit_test(truncated),
         cmocka_unit_test(refused),      cmocka_unit_test(bombs),
-        cmocka_unit_test(many_members),
+        cmocka_unit_test(many_members), cmocka_unit_test(shared_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,6 +44,7 @@ static struct world *world_new(void)
 static void world_free(struct world *w)
 {
     assert_int_equal(w->shared.in_flight, 0);
+    assert_int_equal(w->shared.decoding, 0);
     extract_free(w->shared.extract);
     buf_release(&w->says);
     free(w);

@@ -365,6 +365,7 @@ static void seen_open(struct watch *w)
 static void seen_close(struct watch *w)
 {
     assert_int_equal(w->shared.in_flight, 0);
+    assert_int_equal(w->shared.decoding, 0);
     extract_free(w->shared.extract);
     buf_release(&w->says);
 }

@@ -279,6 +279,7 @@ static struct world *run(const char *upgrade, const struct step *t, size_t cut,
     for (int d = 0; packed && d < 2; d++)
         ws_deflater_free(p.z[d]);
     assert_int_equal(w->shared.in_flight, 0);
+    assert_int_equal(w->shared.decoding, 0);
     assert_int_equal(w->shared.count[HTTP_sockets], 1);
     return w;
 }
