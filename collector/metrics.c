@@ -251,6 +251,7 @@ enum status metrics_render(const struct collector *c, int64_t now_s, struct aren
     if (st == ST_OK)
         st = put_alerts(c, now_s, a, out);
     if (st == ST_OK)
-        st = projection_gauges(c->store, a, out);
+        st = projection_gauges(c->store, c->config->workloads.at, c->config->workloads.n,
+                               a, out);
     return st;
 }

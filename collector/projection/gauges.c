@@ -7,8 +7,8 @@
 
 #define QUANTILES(base, lo, mid, hi)                                                     \
     {                                                                                    \
-        { base lo, "percentile=\"10\"" }, { base mid, "percentile=\"50\"" },               \
-            { base hi, "percentile=\"90\"" },                                             \
+        { base lo, "percentile=\"10\"" }, { base mid, "percentile=\"50\"" },             \
+            { base hi, "percentile=\"90\"" },                                            \
     }
 #define WITHIN(base)                                                                     \
     {                                                                                    \
@@ -52,6 +52,8 @@ struct document {
 };
 
 struct list {
+    const struct workload *declared;
+    size_t n;
     struct arena *arena;
     struct document *first, **end;
 };
@@ -59,8 +61,12 @@ struct list {
 static enum status collect(void *arg, const struct store_record *r)
 {
     struct list *l = arg;
+    size_t i = 0;
+    while (i < l->n && strcmp(l->declared[i].name, r->key) != 0)
+        i++;
+    if (i == l->n)
+        return ST_OK;
     struct document *d = arena_alloc(l->arena, sizeof *d);
-
     if (!d)
         return ST_NOMEM;
     *d = (struct document){ .workload = arena_dup(l->arena, slice_str(r->key)),
@@ -105,9 +111,10 @@ static void put_gauge(const struct gauge *g, const struct document *first,
     }
 }
 
-enum status projection_gauges(struct store *s, struct arena *a, struct buf *out)
+enum status projection_gauges(struct store *s, const struct workload *declared, size_t n,
+                              struct arena *a, struct buf *out)
 {
-    struct list l = { .arena = a, .end = &l.first };
+    struct list l = { .declared = declared, .n = n, .arena = a, .end = &l.first };
     enum status st = store_record_list(s, "projection", NULL, 1, collect, &l);
 
     if (st || !l.first)

@@ -219,6 +219,29 @@ class Grafana(unittest.TestCase):
                 base.startswith("breakeven_projection_")
             self.assertTrue(known, f"{n} is not in docs/collector.md")
 
+    def test_words(self):
+        """Each panel says what it is, in which unit, and what it means when it is empty; each alert of
+        Prometheus names a runbook that exists."""
+        for d in self.dashboards():
+            titles = [p["title"] for p in d["panels"]]
+            self.assertEqual(len(titles), len(set(titles)), d["title"])
+            for p in d["panels"]:
+                if p["type"] == "row":
+                    continue
+                where = f"{d['title']}: {p['title']}"
+                self.assertGreater(len(p["description"]), 15, where)
+                self.assertTrue(p["fieldConfig"]["defaults"].get("unit"), where)
+                self.assertTrue(p["fieldConfig"]["defaults"].get("noValue"), where)
+            self.assertTrue(any(link["type"] == "dashboards" for link in d["links"]))
+        with open(os.path.join(os.path.dirname(DASHBOARDS), "docs", "runbooks.md")) as f:
+            known = {line[3:].strip().lower() for line in f if line.startswith("## ")}
+        alerts = [r for g in self.p.ask("/api/v1/rules")["groups"] for r in g["rules"] if r["type"] == "alerting"]
+        self.assertGreaterEqual(len(alerts), 10)
+        for r in alerts:
+            file, anchor = r["annotations"]["runbook"].split("#")
+            self.assertEqual((file, anchor in known, bool(r["labels"]["severity"])), ("docs/runbooks.md", True, True), r["name"])
+        self.assertEqual(known, {r["name"].lower() for r in alerts})
+
     def test_csv(self):
         """Hostile names run no formula in a spreadsheet."""
         out = self.c.command("export", "--csv", "--group-by", "app,model").stdout

@@ -370,7 +370,8 @@ static void documents_can_be_read(void **state)
     assert_string_equal(first, f->h.json);
 
     struct buf out = { 0 };
-    assert_int_equal(projection_gauges(&f->h.head, &f->a, &out), ST_OK);
+    static const struct workload named = { .name = "sup\"port" }; /* of the fake */
+    assert_int_equal(projection_gauges(&f->h.head, &named, 1, &f->a, &out), ST_OK);
     const char *text = buf_cstr(&out);
     assert_non_null(strstr(text, "\nbreakeven_projection_calls_per_day{workload="
                                  "\"sup\\\"port\"} 1000\n"));
@@ -379,6 +380,10 @@ static void documents_can_be_read(void **state)
                                  "months=\"6\"} 0\n"));
     /* Never within the horizon: no sample, rather than a number. */
     assert_null(strstr(text, "months_to_crossing{"));
+    buf_reset(&out);
+    static const struct workload other = { .name = "renamed" };
+    assert_int_equal(projection_gauges(&f->h.head, &other, 1, &f->a, &out), ST_OK);
+    assert_int_equal(out.n, 0); /* not declared any more */
     buf_release(&out);
 }
 
