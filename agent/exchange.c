@@ -116,8 +116,11 @@ void exchange_document_end(void *arg)
     e->settled |= is_last(e, type);
     if (r->searches > r->browsed && r->searches - r->browsed > e->searches)
         e->searches = r->searches - r->browsed;
-    if (surface_is(e, "bedrock.agent") || judge_is_batch(e->hit.surface))
+    bool sglang = r->flags & F_META_INFO && e->framing == FRAMING_JSON;
+    if (sglang || surface_is(e, "bedrock.agent") || judge_is_batch(e->hit.surface))
         sum_part(e);
+    if (sglang) /* several prompts of one request; known by it in the end */
+        r->flags |= F_META_INFO;
 }
 
 /* --- events ---------------------------------------------------------------------------

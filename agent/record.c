@@ -154,6 +154,8 @@ static bool flat_call(const struct raw *r)
         raw_has(r, N_G_CANDIDATES) || raw_has(r, N_L_PREDICTED) ||
         raw_has(r, N_X_OUT_LAST) || raw_has(r, N_X_OUT) || raw_has(r, N_O_PROMPT))
         return true;
+    if (raw_has(r, N_X_IN) && r->flags & F_EMBEDDING) /* Titan's */
+        return true;
     return raw_str(r, S_MODEL).n || raw_str(r, S_PROVIDER).n;
 }
 
