@@ -43,7 +43,7 @@ static const char check_help[] =
     "\n"
     "Validates a configuration for `run`; says which files it would read now, in which\n"
     "format, how many calls stand in the first 64 KiB of each, what it would leave out\n"
-    "and why, whether the capture could be opened, and where the totals would go. "
+    "and why, whether the capture could be opened, and where the totals would go.\n"
     "Changes nothing and connects to nothing.\n"
     "\n"
     "  -c, --config FILE   the configuration (docs/agent.md; config/agent.yaml)\n"

@@ -99,6 +99,19 @@ static void look_at_keylogs(struct report *r)
         problem(r, "no keylogs: calls in TLS stay dark: counted, of quality missing");
 }
 
+static void look_at_user(struct report *r, struct buf *wrong)
+{
+    struct buf text = { 0 };
+    uint64_t id;
+    if (!*r->c->user || getpwnam(r->c->user) || slice_u64(slice_str(r->c->user), &id))
+        return;
+    buf_addf(&text, "user: there is no user '%s'", r->c->user);
+    problem(r, buf_cstr(&text));
+    if (!wrong->n)
+        buf_add(wrong, buf_slice(&text));
+    buf_release(&text);
+}
+
 static void look_at_privileges(struct report *r)
 {
     bool root = geteuid() == 0;
@@ -108,9 +121,6 @@ static void look_at_privileges(struct report *r)
                 "with capture.user, or AmbientCapabilities=CAP_NET_RAW in the unit)");
     if (root && !*r->c->user)
         problem(r, "user: as root `run` wants to know whom to become");
-    if (root && *r->c->user && !getpwnam(r->c->user) &&
-        !slice_u64(slice_str(r->c->user), &(uint64_t){ 0 }))
-        problem(r, "user: there is no such user");
 }
 
 static void put_problems(struct report *r)
@@ -130,7 +140,7 @@ static void put_problems(struct report *r)
         json_close(r->o, ']');
 }
 
-void command_capture(const struct config *c, struct json_out *o)
+void command_capture(const struct config *c, struct json_out *o, struct buf *wrong)
 {
     struct report r = { .c = &c->capture, .o = o };
     struct buf filter = { 0 }, why = { 0 };
@@ -140,8 +150,12 @@ void command_capture(const struct config *c, struct json_out *o)
         .ring_bytes = r.c->ring_bytes,
         .snap_bytes = (int)r.c->snap_bytes,
     };
-    if (live_check(&live, &filter, &why) != ST_OK)
+    enum status st = live_check(&live, &filter, &why);
+    if (st != ST_OK)
         problem(&r, buf_cstr(&why));
+    if (st == ST_CONFIG)
+        buf_add(wrong, buf_slice(&why));
+    look_at_user(&r, wrong);
     look_at_privileges(&r);
     if (o) {
         json_open(o, '{');

@@ -18,6 +18,7 @@ struct check {
     struct extract *extract;
     struct json_out *json; /* NULL: text */
     unsigned files;
+    struct buf wrong; /* what the capture section could never do; or empty */
 };
 
 /* What the first block of a file says. */
@@ -177,7 +178,7 @@ static void print_text(const struct config *c, const char *token, struct check *
         printf("logs\n");
     check_logs(c, k);
     if (c->capture.line)
-        command_capture(c, NULL);
+        command_capture(c, NULL, &k->wrong);
 }
 
 static void print_json(const struct config *c, const char *token, struct check *k)
@@ -203,7 +204,7 @@ static void print_json(const struct config *c, const char *token, struct check *
     json_close(&o, ']');
     json_key(&o, "capture");
     if (c->capture.line)
-        command_capture(c, &o);
+        command_capture(c, &o, &k->wrong);
     else
         json_null(&o);
     json_close(&o, '}');
@@ -229,6 +230,13 @@ int command_check(int argc, char **argv)
         else
             print_text(&c, token, &k);
         extract_free(k.extract);
+        fflush(stdout);
+        if (k.wrong.n) {
+            fprintf(stderr, "breakeven-agent: %s:%d: capture: %s\n", opt.config,
+                    c.capture.line, buf_cstr(&k.wrong));
+            code = 2;
+        }
+        buf_release(&k.wrong);
     }
     arena_release(&a);
     return code;

@@ -229,6 +229,21 @@ def test_privileges(r, base):
                                           agent.config], stderr=open(agent.log, "a"))
         got = agent.process.wait(timeout=20)
         r.check(name + ": refused, and said why", got == code and agent.said(text), str(got))
+    for name, capture, user, code, text in (
+            ("check: all is well", "interface: lo", "nobody", 0, ""),
+            ("check: an unknown user", "interface: lo", "no-such-user", 2,
+             "capture: user: there is no user 'no-such-user'"),
+            ("check: a filter that is none", "interface: lo\n  filter: port and", "nobody", 2,
+             "capture: filter: "),
+            ("check: an interface that may come", "interface: nope0", "nobody", 0, "")):
+        agent = Live(folder(base, name.translate({32: 45, 58: None})), "  %s\n" % capture,
+                     user=user)
+        for form in ((), ("--json",)):
+            run = subprocess.run([agentlib.agent_path(), "check", "-c", agent.config, *form],
+                                 capture_output=True, text=True, check=False, timeout=20)
+            r.check(name, run.returncode == code and text in run.stderr and
+                    bool(run.stderr) == bool(text) and (not form or json.loads(run.stdout)),
+                    str(run))
     agent = Live(folder(base, "nothing"), "  interface: nope0\n")
     got = subprocess.run([agentlib.agent_path(), "run", "-c", agent.config],
                          stderr=open(agent.log, "a"), check=False, timeout=20).returncode
