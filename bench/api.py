@@ -55,7 +55,7 @@ def questions(days):
         "projection", "projection/everything", "whatif/everything?volume_growth=0.5",
         "whatif/tickets?coverage=0.9", "decision", "decision/everything", "compare", "compare/tickets",
         "forecast", "forecast?workload=everything", "breakeven", "agents", "status",
-        "alerts", "alerts?phase=firing", "alerts/rules", "alerts/silences",
+        "alerts", "alerts?phase=firing", "alerts/rules", "alerts/channels", "alerts/silences",
         "dimensions/app", "dimensions/model", "dimensions/agent",
         "usage/daily", f"usage/daily?from={most}&group_by=app,provider,model", *usage,
         f"usage/daily?from={first}&group_by=model&offset=%2B02:00&limit=10000",

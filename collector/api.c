@@ -434,6 +434,7 @@ static const struct {
     { ROUTE_FORECAST, api_forecast },
     { ROUTE_BREAKEVEN, api_breakeven },
     { ROUTE_ALERT_RULES, api_alert_rules },
+    { ROUTE_ALERT_CHANNELS, api_alert_channels },
     { ROUTE_SILENCES, api_silences },
     { ROUTE_SILENCE, api_silence },
     { ROUTE_ACK, api_silence },

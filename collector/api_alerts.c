@@ -2,6 +2,7 @@
 #include "collector/api_alerts.h"
 
 #include "collector/alert_job.h"
+#include "collector/metrics.h"
 #include "common/instant.h"
 #include "common/json.h"
 
@@ -197,6 +198,54 @@ void api_alert_rules(const struct collector *c, const struct api_request *q,
         json_u64(&o, n.phase[i][ALERT_FIRING]);
         json_key(&o, "pending");
         json_u64(&o, n.phase[i][ALERT_PENDING]);
+        json_close(&o, '}');
+    }
+    json_close(&o, ']');
+}
+
+/* The retry of each channel that is furthest off, over all rules. */
+static enum status read_retries(const struct collector *c, struct arena *a,
+                                struct alert_retry out[static ALERT_CHANNELS_MAX])
+{
+    const struct alert_names names = alert_job_names(&c->config->alerts);
+    enum status st = ST_OK;
+    for (size_t i = 0; i < ALERT_RULES && st == ST_OK; i++) {
+        struct alert_set set;
+        int64_t at_s;
+        alert_set_init(&set, a);
+        st = alert_job_load(c->store, alert_rules[i].name, &names, NULL, &set, &at_s);
+        for (size_t k = 0; k < names.n; k++)
+            if (set.retry[k].attempts && set.retry[k].next_ms > out[k].next_ms)
+                out[k] = set.retry[k];
+    }
+    return st;
+}
+
+void api_alert_channels(const struct collector *c, const struct api_request *q,
+                        struct api_reply *r)
+{
+    static const char *const counts[] = { "taken", "failed", "given_up" };
+    const struct notify_channel *ch = c->config->alerts.channels.at;
+    struct alert_retry retry[ALERT_CHANNELS_MAX] = { 0 };
+    struct json_out o = { .b = &r->body };
+    struct buf none = { 0 };
+    enum status st = read_retries(c, q->arena, retry);
+    if (st != ST_OK)
+        return failed(r, st, &none);
+    json_open(&o, '[');
+    for (size_t i = 0; i < c->config->alerts.channels.n; i++) {
+        json_open(&o, '{');
+        put_text(&o, "name", slice_str(ch[i].name));
+        put_text(&o, "type", slice_str(notify_kind_name(ch[i].kind)));
+        for (int k = 0; k < METRICS_NOTIFIES; k++) {
+            json_key(&o, counts[k]);
+            json_u64(&o, metrics_notifications(c->metrics, (unsigned)i,
+                                               (enum metrics_notify)k));
+        }
+        json_key(&o, "attempts");
+        json_u64(&o, retry[i].attempts);
+        put_time(&o, "failing_since", retry[i].first_ms);
+        put_time(&o, "next_try", retry[i].next_ms);
         json_close(&o, '}');
     }
     json_close(&o, ']');

@@ -15,6 +15,11 @@ void api_alerts(const struct collector *c, const struct api_request *q,
 void api_alert_rules(const struct collector *c, const struct api_request *q,
                      struct api_reply *r);
 
+/* GET /api/v1/alerts/channels: where messages go, how many were taken, failed and given
+ * up since the start, and what waits for another try. Addresses and secrets stay here. */
+void api_alert_channels(const struct collector *c, const struct api_request *q,
+                        struct api_reply *r);
+
 /* GET /api/v1/alerts/silences: silences that last, and acknowledgements. */
 void api_silences(const struct collector *c, const struct api_request *q,
                   struct api_reply *r);

@@ -99,6 +99,12 @@ void metrics_notified(struct metrics *m, unsigned channel, enum metrics_notify r
         raise(&m->notify[channel][result], 1);
 }
 
+uint64_t metrics_notifications(struct metrics *m, unsigned channel,
+                               enum metrics_notify result)
+{
+    return m && channel < ALERT_CHANNELS_MAX ? value(&m->notify[channel][result]) : 0;
+}
+
 void metrics_reaped(struct metrics *m)
 {
     if (m)

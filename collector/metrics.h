@@ -38,6 +38,9 @@ void metrics_rows(struct metrics *m, const struct store_put *put, uint64_t unkno
 void metrics_commit(struct metrics *m, bool ok, double seconds);
 void metrics_http(struct metrics *m, unsigned status);
 void metrics_notified(struct metrics *m, unsigned channel, enum metrics_notify result);
+/* How often since the start; 0 without m. */
+uint64_t metrics_notifications(struct metrics *m, unsigned channel,
+                               enum metrics_notify result);
 void metrics_reaped(struct metrics *m); /* a connection too slow to keep */
 
 struct collector;

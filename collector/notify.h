@@ -50,6 +50,8 @@ struct notify_channel {
     int line;
 };
 
+const char *notify_kind_name(int kind); /* "webhook", … */
+
 extern const struct yaml_field notify_channel_fields[];
 
 /* What this kind of channel needs and does not need; ST_CONFIG with file:line in `why`.

@@ -3,6 +3,11 @@
 
 static const char *const kinds[] = { "webhook",   "slack", "alertmanager",
                                      "pagerduty", "email", NULL };
+const char *notify_kind_name(int kind)
+{
+    return kinds[kind];
+}
+
 static const char *const tls_names[] = { "required", "try", "none", NULL };
 
 #define FIELD(member) offsetof(struct notify_channel, member)

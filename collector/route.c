@@ -23,6 +23,7 @@ static const struct route routes[] = {
     { ROUTE_BREAKEVEN, "GET", "/api/v1/breakeven", SCOPE_READ },
     { ROUTE_ALERTS, "GET", "/api/v1/alerts", SCOPE_READ },
     { ROUTE_ALERT_RULES, "GET", "/api/v1/alerts/rules", SCOPE_READ },
+    { ROUTE_ALERT_CHANNELS, "GET", "/api/v1/alerts/channels", SCOPE_READ },
     { ROUTE_SILENCES, "GET", "/api/v1/alerts/silences", SCOPE_READ },
     { ROUTE_SILENCE, "POST", "/api/v1/alerts/silence", SCOPE_ADMIN },
     { ROUTE_ACK, "POST", "/api/v1/alerts/ack", SCOPE_ADMIN },

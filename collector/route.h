@@ -25,6 +25,7 @@ enum route_id {
     ROUTE_BREAKEVEN,   /* a row for each workload, flat */
     ROUTE_ALERTS,
     ROUTE_ALERT_RULES,
+    ROUTE_ALERT_CHANNELS,
     ROUTE_SILENCES,
     ROUTE_SILENCE,
     ROUTE_ACK,

@@ -1,6 +1,6 @@
 // Alerts: what fires, since when, and whether somebody knows; telling the collector that you do.
 import { ApiError, ask, tell } from './api.js';
-import { ago, asMinute, capital, words } from './format.js';
+import { ago, asMinute, capital, count, words } from './format.js';
 import { badge, card, clean, code, el, empty, kpi, named, select, shorten, table, wholly } from './ui.js';
 
 // The rows of /api/v1/alerts; also their older shape {key, result}.
@@ -12,8 +12,8 @@ function row(a) {
 }
 
 export async function load({ signal }) {
-  const [list, workloads] = await Promise.all([ask('alerts', null, signal), ask('workloads', null, signal)]);
-  return { list: list.map(row), workloads };
+  const [list, workloads, rules, channels] = await Promise.all(['alerts', 'workloads', 'alerts/rules', 'alerts/channels'].map((a) => ask(a, null, signal)));
+  return { list: list.map(row), workloads, rules, channels };
 }
 
 const tint = { firing: 'bad', pending: 'warn', resolved: 'good' };
@@ -118,19 +118,54 @@ const columns = (again) => [
   { title: 'Do', cell: (a) => acts(a, again) },
 ];
 
-export function render({ list, workloads }, { again }) {
+/* --- what is watched, and who is told ---------------------------------------------------------- */
+
+const when = { breakeven_crossed: 'at today\'s volume hosting is cheaper than the API', breakeven_forecast: 'it is likely to become cheaper within some months',
+  budget_forecast: 'this month or the next is forecast at or over a threshold of a budget', volume_anomaly: 'an application calls far more or less than on such days',
+  agent_silent: 'an agent has sent nothing for a while', unpriced_model: 'calls since yesterday have no price', usage_quality: 'too many calls have estimated or no token counts',
+  capture_drops: 'an agent lost what it should have counted' };
+const lasts = (s) => (s === 0 ? 'at once' : s < 120 ? `${s} s` : s < 7200 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`);
+
+function now(r) {
+  if (!r.enabled) return badge('switched off', 'plain');
+  if (r.firing) return badge(`${r.firing} firing`, 'bad');
+  return r.pending ? badge(`${r.pending} pending`, 'warn') : badge('quiet', 'good');
+}
+
+const watched = (rules) => card('What is watched', 'Thresholds are set in collector.yaml under alerts.', null, wholly('Rules', table('Rules', [
+  { title: 'Rule', cell: (r) => capital(words(r.rule)) }, { title: 'Fires when', cell: (r) => when[r.rule] || '–' }, { title: 'After', cell: (r) => lasts(r.for_s) },
+  { title: 'Severity', cell: (r) => r.severity }, { title: 'Now', cell: now }], rules, { stack: true })));
+
+function takes(c) {
+  if (c.attempts) return [badge('not taken', 'bad'), el('div.dim', null, `since ${asMinute(c.failing_since)}; next try ${asMinute(c.next_try).slice(-9)}`)];
+  return c.taken ? badge('takes them', 'good') : c.given_up ? badge('given up', 'bad') : badge('nothing sent yet', 'plain');
+}
+
+function told(channels) {
+  if (!channels.length) {
+    return empty('No channel is configured', el('p', null, 'Alerts are seen on this page only. Where messages go is said in ', el('code', null, 'collector.yaml'), ':'),
+      code('alerts:\n  channels:\n    - { name: ops, type: webhook, url: https://example.org/hook }  # or slack, pagerduty, alertmanager, email'));
+  }
+  return card('Who is told', 'Messages since the collector was started. What fails waits and is tried again.', null, wholly('Channels', table('Channels', [
+    { title: 'Channel', name: true, cell: (c) => named(c.name) }, { title: 'Type', cell: (c) => c.type }, { title: 'State', cell: takes },
+    { title: 'Taken', num: true, cell: (c) => count(c.taken) }, { title: 'Failed tries', num: true, cell: (c) => count(c.failed) },
+    { title: 'Given up', num: true, cell: (c) => (c.given_up ? badge(count(c.given_up), 'bad') : '0') },
+    { title: 'To try it', cell: (c) => el('code', null, `breakeven-collector alert test ${quoted(clean(c.name))}`) }], channels, { stack: true })));
+}
+
+export function render({ list, workloads, rules, channels }, { again }) {
   const head = el('div.head', null, el('div', null, el('h1', null, 'Alerts'), el('p.lead', null, 'One message when something begins, one when it is over.')));
   const firing = list.filter((a) => a.phase === 'firing');
   if (!list.length) {
     return el('div', null, head, empty('No alert has fired',
       el('p', null, workloads.length ? 'The rules are evaluated; nothing is out of the ordinary.' : 'No workload is declared yet, so nothing can cross its breakeven. Declare one:'),
-      workloads.length ? null : code('workloads:\n  support-bot:\n    app: [support]\n    hosted: { monthly_fixed: 1500, setup: 12000 }'),
-      el('p', null, 'Where messages go (collector.yaml):'),
-      code('alerts:\n  channels:\n    - { name: ops, type: webhook, url: https://example.org/hook }')));
+      workloads.length ? null : code('workloads:\n  support-bot:\n    app: [support]\n    hosted: { monthly_fixed: 1500, setup: 12000 }')),
+    el('div.grid.below', null, watched(rules), told(channels)));
   }
   return el('div', null, head,
     el('div.kpis', null, kpi('Firing', firing.length, firing.length ? `${firing.filter((a) => a.acknowledged || a.silenced).length} acknowledged or silenced` : 'nothing at the moment'),
       kpi('Pending', list.filter((a) => a.phase === 'pending').length, 'true, but not for long enough yet'),
       kpi('Over', list.filter((a) => a.phase === 'resolved').length, 'fired before, not any more')),
-    card('State of the rules', null, null, wholly('Alerts', table('Alerts', columns(again), list, { stack: true }))));
+    card('State of the rules', null, null, wholly('Alerts', table('Alerts', columns(again), list, { stack: true }))),
+    el('div.grid.below', null, watched(rules), told(channels)));
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The dashboard in a headless chromium: starts collectors, runs page.test.mjs against them.
+"""The dashboard in a headless chromium: starts collectors, runs views.test.mjs and page.test.mjs against them.
 
 usage: run.py [--screenshots DIR] [--only PATTERN] AGENT COLLECTOR DEMO_LOGS
 
@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -68,6 +69,22 @@ def start_all(programs):
     return made, wrong
 
 
+def run_tests(only, env):
+    """Both files at once: a browser waits more than it computes. What they print comes one after the other."""
+    running = []
+    for name in ("views.test.mjs", "page.test.mjs"):
+        out = tempfile.TemporaryFile()
+        running.append((subprocess.Popen(["node", "--test", *only, os.path.join(HERE, name)], env=env, stdout=out,
+                                         stderr=subprocess.STDOUT), out))
+    code = 0
+    for process, out in running:
+        code = process.wait() or code
+        out.seek(0)
+        sys.stdout.write(out.read().decode(errors="replace"))
+        out.close()
+    return code
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--screenshots")
@@ -90,7 +107,7 @@ def main():
             os.makedirs(a.screenshots, exist_ok=True)
             env["BREAKEVEN_SCREENSHOTS"] = os.path.abspath(a.screenshots)
         only = [f"--test-name-pattern={a.only}"] if a.only else []
-        code = subprocess.run(["node", "--test", *only, os.path.join(HERE, "page.test.mjs")], env=env).returncode
+        code = run_tests(only, env)
         for n, c in made.items():
             if c.process and c.stop() != 0:
                 sys.exit(f"the collector of {n} failed:\n{c.log()[-2000:]}")

@@ -47,7 +47,8 @@ def demo(agent, collector, demo_logs):
     """What run.sh without arguments shows: made-up logs, read by the agent."""
     with open(os.path.join(ROOT, "demo", "workloads.yaml")) as f:
         c = Collector(collector, f.read() + "alerts: { evaluate: 200ms, "
-                      "breakeven_forecast: { probability: 0.5 } }\n")
+                      "breakeven_forecast: { probability: 0.5 }, channels: "
+                      "[{ name: nowhere, url: 'http://127.0.0.1:1/' }] }\n")
     try:
         logs = os.path.join(c.dir, "logs")
         subprocess.run([demo_logs, "--out", logs], check=True)
