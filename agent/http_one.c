@@ -285,8 +285,10 @@ static void lose_position(struct http_one *o, enum stream_dir d)
     struct http_call *c = d == STREAM_UP ? o->asking : o->answering;
     for (struct http_call *i = o->oldest; i && i->next; i = i->next)
         o->pipelined |= i->next->first_ns < o->down_ns;
-    for (struct http_call *i = o->oldest; i && d == STREAM_UP; i = i->next)
-        i->followed = true;
+    for (struct http_call *i = o->oldest; i; i = i->next) {
+        i->followed |= d == STREAM_UP;
+        i->lost |= d == STREAM_DOWN && !i->responding; /* unless its head still comes */
+    }
     o->lost = true;
     o->missed |= d == STREAM_DOWN;
     http_call_gap(c, d);

@@ -393,6 +393,9 @@ def shapes(rng, segs, keys):
     yield "reused", pcap(ethernet(reused(segs))), "twice", {}
     moved, names = ported(segs, 40000, 443)
     yield "no SYN", pcap(ethernet(without_syn(moved))), judge_losses, names
+    for name, up in (("clients only", True), ("servers only", False)):
+        half = [seg for seg in moved if (seg.ports[1] == 443) == up]
+        yield name, pcap(ethernet(half)), none_known, names
     for snap in (54, 60, 96, 300, 1000):
         yield f"snap {snap}", pcap(plain, snap=snap), judge_losses, {}
     for order in "<>":
@@ -431,6 +434,14 @@ def shapes(rng, segs, keys):
         ng(plain[half:], [(1, SNAP, 9, 0)], ">"), judge, {}
     yield "pcapng, snap lengths", ng([(ns, f, n, rng.randrange(2)) for ns, f, n, _ in plain],
                                      [(1, 65535, 6, 0), (1, SNAP, 6, 0)]), judge, {}
+
+
+def none_known(truths, calls, label):
+    """Replies, or requests, went another way: no call has a number, not even an estimate."""
+    bad = [c for c in calls if c["accounting"] == "call" and c["quality"] != "missing"]
+    for call in bad:
+        print(label, "numbers of one direction:", call, file=sys.stderr)
+    return len(bad) + judge_losses(truths, calls, label)
 
 
 def renamed(truths, names):
