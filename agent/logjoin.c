@@ -8,23 +8,35 @@ static bool blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* Behind the string that begins at s.p[0], or SIZE_MAX. */
+static size_t quoted(struct slice s)
+{
+    struct slice inside;
+    return logtext_quoted(s, &inside) ? inside.n + 2 : SIZE_MAX;
+}
+
+static bool is_quote(char c, bool loose)
+{
+    return c == '"' || (loose && (c == '\'' || c == '`'));
+}
+
 /*
  * Walk what begins outside of a string, up to the bracket that closes the first one
  * (*depth is 0 then) or to the end; it goes to `out` (may be NULL) without the blanks
  * between its tokens. Returns the bytes walked, or SIZE_MAX: a string does not end.
  */
-static size_t walk(struct slice s, unsigned *depth, struct buf *out)
+static size_t walk(struct slice s, unsigned *depth, bool loose, struct buf *out)
 {
-    struct slice inside;
     for (size_t i = 0; i < s.n; i++) {
         size_t first = i;
         bool closed = false;
         if (blank(s.p[i]))
             continue;
-        if (s.p[i] == '"') {
-            if (!logtext_quoted(slice_from(s, i), &inside))
+        if (is_quote(s.p[i], loose)) {
+            size_t n = quoted(slice_from(s, i));
+            if (n == SIZE_MAX)
                 return SIZE_MAX;
-            i += inside.n + 1;
+            i += n - 1;
         } else if ((s.p[i] | 0x20) == '{') {
             ++*depth;
         } else if ((s.p[i] | 0x20) == '}') {
@@ -55,8 +67,41 @@ static bool scalar(struct slice s)
     return n == s.n;
 }
 
+/* Behind the name and colon that `s` begins with; 0: it does not. */
+static size_t named(struct slice s)
+{
+    bool text = is_quote(s.p[0], true);
+    size_t n = text ? quoted(s) : 0;
+    while (!text && n < s.n && !memchr(": ,'\"()", s.p[n], 7))
+        n++;
+    return n && n < s.n && s.p[n] == ':' ? n + 1 : 0;
+}
+
+/* `key: value`, `'text' +`, `[Object],`: what JavaScript prints of an entry. */
+static bool printed(struct slice s)
+{
+    static const struct slice words[] = {
+        { "true", 4 }, { "false", 5 }, { "null", 4 }, { "undefined", 9 }, { "NaN", 3 }
+    };
+    size_t n = named(s);
+    if (!n)
+        return s.p[0] == '[' || (is_quote(s.p[0], true) && quoted(s) != SIZE_MAX);
+    s = slice_trim(slice_from(s, n));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (slice_starts(s, words[i]))
+            return true;
+    return s.n && (is_quote(s.p[0], true) || memchr("0123456789-[{", s.p[0], 13));
+}
+
+static bool follows_loosely(char last, struct slice s)
+{
+    if (s.n && (s.p[0] == '}' || s.p[0] == ']'))
+        return last != ':';
+    return s.n && (printed(s) || s.p[0] == '{') && memchr("{[,:+", last, 5);
+}
+
 /* May the line `s` stand behind one that ended in `last`? */
-static bool follows(char last, struct slice s)
+static bool follows_strictly(char last, struct slice s)
 {
     char c = s.n ? s.p[0] : ' ';
     bool value = c == '"' || c == '{' || c == '[' || scalar(s);
@@ -71,6 +116,18 @@ static bool follows(char last, struct slice s)
     default:
         return c == ',' || c == ']' || c == '}';
     }
+}
+
+/* May `s` be the next line? *loose: as JavaScript prints it, which the first one shows.
+ */
+static bool follows(const struct logjoin *j, struct slice s, bool *loose)
+{
+    bool first = j->text.n && slice_chr(buf_slice(&j->text), '\n') == SIZE_MAX;
+    *loose = j->loose;
+    if (!j->loose && follows_strictly(j->last, s))
+        return true;
+    *loose = j->loose || first;
+    return *loose && follows_loosely(j->last, s);
 }
 
 /* A number and a comma: one of the many of an embedding. */
@@ -97,7 +154,7 @@ static unsigned left_open(struct slice s)
     unsigned depth = 0;
     size_t at = slice_find(s, SLICE("{\""));
     for (size_t n = 0; at < s.n; at += n)
-        if ((n = walk(slice_from(s, at), &depth, NULL)) == SIZE_MAX)
+        if ((n = walk(slice_from(s, at), &depth, false, NULL)) == SIZE_MAX)
             return 1;
     return depth ? depth : 1;
 }
@@ -111,7 +168,8 @@ bool logjoin_begin(struct logjoin *j, struct slice line)
     while (json.n && (json.p[0] == '[' || json.p[0] == ',' || blank(json.p[0])))
         json = slice_from(json, 1);
     j->last = '{';
-    j->bare = json.p[0] == '{' && walk(json, &j->depth, &j->text) == json.n && j->depth;
+    j->bare =
+        json.p[0] == '{' && walk(json, &j->depth, false, &j->text) == json.n && j->depth;
     if (!j->bare) { /* text, what follows of which is still to be told */
         buf_reset(&j->text);
         buf_add(&j->text, s);
@@ -128,23 +186,27 @@ enum logjoin_step logjoin_add(struct logjoin *j, struct slice line, struct slice
     struct slice s = slice_trim(line);
     if (!s.n)
         return LOGJOIN_MORE;
-    if (!follows(j->last, s))
+    bool loose;
+    if (!follows(j, s, &loose))
         s = behind_prefix(j, line);
     size_t before = j->text.n;
     unsigned depth = j->depth;
     bool single = number(s);
     *rest = line;
-    if (!follows(j->last, s))
+    if (!follows(j, s, &loose))
         return LOGJOIN_BROKEN;
     if (single && j->number && j->number == before) /* instead of the one before */
         j->text.n = (size_t)((char *)memrchr(j->text.p, '\n', before) - j->text.p);
     if (!j->over)
         buf_addc(&j->text, '\n');
-    size_t n = walk(s, &depth, j->over ? NULL : &j->text);
+    /* text without a name, an element or the rest of one, says nothing */
+    bool keep = !j->over && !(loose && is_quote(s.p[0], true) && !named(s));
+    size_t n = walk(s, &depth, loose, keep ? &j->text : NULL);
     if (n == SIZE_MAX) {
         j->text.n = before;
         return LOGJOIN_BROKEN;
     }
+    j->loose = loose;
     j->depth = depth;
     j->last = s.p[s.n - 1];
     j->number = single ? j->text.n : 0;
@@ -176,7 +238,7 @@ void logjoin_reset(struct logjoin *j)
 {
     j->depth = 0;
     j->number = 0;
-    j->over = false;
+    j->over = j->loose = false;
     if (j->text.cap > LOGJOIN_MAX / 8)
         buf_release(&j->text); /* a rare long record does not keep its memory */
     buf_reset(&j->text);

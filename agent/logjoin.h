@@ -1,7 +1,8 @@
 /*
  * JSON that was printed over several lines, put back into one: replies as curl saves
  * them, what `jq .` and JSON.stringify(x, null, 2) print, such a reply behind a log's
- * prefix. Fed by logline with the lines of one application, in order.
+ * prefix; objects as Node's console.log prints them. Fed by logline with the lines of one
+ * application, in order.
  *
  * A '{' that ends a line may be anything (code, printed objects), so every line after it
  * has to be one that JSON goes on with: the first that is not breaks the record, and the
@@ -22,6 +23,7 @@ struct logjoin {
     unsigned depth; /* of brackets that are open; 0: none has begun */
     char last;      /* byte that ended the line before */
     bool bare;      /* began as JSON, without text before it */
+    bool loose;     /* an object as JavaScript prints it */
     bool over;      /* too long: text is gone */
     size_t number;  /* where the line of a number ends that the next one may replace */
 };

@@ -5,6 +5,9 @@
 #include "common/instant.h"
 #include "common/json.h"
 
+/* A part would be a wrong number. */
+static const char *const of_many = "a line of a record of several";
+
 enum { LOOKS = 16 /* records after which the inner format is taken as known */ };
 
 static void on_usage(void *arg, const struct usage *judged)
@@ -169,7 +172,7 @@ static size_t text_record(struct logline_judging *j, struct slice text, const ch
     *why = "no JSON and no key=value pairs";
     if (logtext_fragment(slice_from(text, slice_chr(text, '"'))) &&
         slice_chr(text, '{') == SIZE_MAX && slice_chr(text, '=') == SIZE_MAX) {
-        l->stats.not_json++; /* a line of many, behind a tool's prefix */
+        *why = of_many; /* behind a tool's prefix */
         return 0;
     }
     buf_reset(&l->row);
@@ -188,6 +191,10 @@ static size_t text_record(struct logline_judging *j, struct slice text, const ch
     if (slice_starts(slice_from(text, first), SLICE("{\""))) /* JSON that is cut off */
         text = slice_head(text, first);
     buf_add(&l->row, slice_from(text, done));
+    if (n == 0 && logtext_lone(text)) {
+        *why = of_many;
+        return 0;
+    }
     if (n == 0 && logtext_pairs(buf_slice(&l->row), &l->scratch))
         n = record(j, buf_slice(&l->scratch), why);
     shrink(&l->row);
@@ -250,7 +257,7 @@ void logline_judge(struct logline_judging *j, struct slice text, bool squeezed)
         return;
     if (squeezed)
         l->stats.too_long++;
-    else if (why && json)
+    else if (why && (json || why == of_many))
         l->stats.not_json++;
     else
         l->stats.no_record++;

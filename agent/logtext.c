@@ -51,7 +51,7 @@ bool logtext_quoted(struct slice s, struct slice *inside)
     for (size_t i = 1; i < s.n; i++) {
         if (s.p[i] == '\\')
             i++;
-        else if (s.p[i] == '"') {
+        else if (s.p[i] == s.p[0]) {
             *inside = slice_of(s.p + 1, i - 1);
             return true;
         }
@@ -138,6 +138,41 @@ static bool key_byte(char c)
     return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
 }
 
+bool logtext_lone(struct slice s)
+{
+    size_t at = 0, n;
+    while (at < s.n && strchr("{[('\"", s.p[at]) && s.p[at])
+        at++;
+    for (n = at; n < s.n && key_byte(s.p[n]);)
+        n++;
+    if (n == at || !letter(s.p[at]))
+        return false;
+    while (n < s.n && (s.p[n] == '\'' || s.p[n] == '"' || s.p[n] == ' '))
+        n++;
+    if (n >= s.n || (s.p[n] != ':' && s.p[n] != '='))
+        return false;
+    s = slice_trim(slice_from(s, n + 1 + slice_starts(slice_from(s, n), SLICE("=>"))));
+    for (n = 0; n < s.n && s.p[n] >= '0' && s.p[n] <= '9';)
+        n++;
+    if (!n)
+        return false;
+    while (n < s.n && strchr(",)]} ", s.p[n]) && s.p[n])
+        n++;
+    return n == s.n;
+}
+
+/* Does a pair of its own begin here, behind the name of a group: `usage: in=5 out=7`? */
+static bool pair_begins(struct slice s, size_t at)
+{
+    size_t n = at;
+    while (n < s.n && key_byte(s.p[n]))
+        n++;
+    if (n == at || !letter(s.p[at]) || n + 1 >= s.n)
+        return false;
+    return s.p[n] == '=' || (s.p[n] == ':' && s.p[n + 1] == ' ') ||
+           slice_starts(slice_from(s, n), SLICE(" = "));
+}
+
 /* `=>` at s.p[from], blanks around it: *at is left behind them. */
 static bool arrow(struct slice s, size_t from, size_t *at)
 {
@@ -172,6 +207,8 @@ static bool next_key(struct slice s, size_t *at, struct slice *key)
         *at = mark + 1;
         if ((s.p[mark] == ':' || s.p[mark - 1] == ' ') && *at < s.n && s.p[*at] == ' ')
             ++*at;
+        if (s.p[mark] == ':' && pair_begins(s, *at))
+            continue;
         return true;
     }
     return false;
@@ -180,12 +217,8 @@ static bool next_key(struct slice s, size_t *at, struct slice *key)
 static struct slice next_value(struct slice s, size_t *at)
 {
     struct slice v;
-    if (*at < s.n && s.p[*at] == '"' && logtext_quoted(slice_from(s, *at), &v)) {
-        *at += v.n + 2;
-        return v;
-    }
-    if (*at < s.n && s.p[*at] == '\'') {
-        slice_cut(slice_from(s, *at + 1), '\'', &v, &(struct slice){ 0 });
+    bool quoted = *at < s.n && (s.p[*at] == '"' || s.p[*at] == '\'');
+    if (quoted && logtext_quoted(slice_from(s, *at), &v)) {
         *at += v.n + 2;
         return v;
     }

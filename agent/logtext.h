@@ -26,6 +26,12 @@ bool logtext_begins_json(struct slice line);
 bool logtext_fragment(struct slice line);
 
 /*
+ * The same for objects that languages print: is it one pair and nothing else,
+ * `completion_tokens: 10,`, `'total_tokens': 18}`?
+ */
+bool logtext_lone(struct slice line);
+
+/*
  * Without what an array that has an object a line puts around it: `[{…},`, `{…},`,
  * `{…}]`. Any other line as it is.
  */
@@ -34,7 +40,7 @@ struct slice logtext_element(struct slice line);
 /* Does more stand behind the object that the line begins with? */
 bool logtext_goes_on(struct slice line);
 
-/* The inside of the quoted string that begins at s.p[0], up to its unescaped quote. */
+/* The inside of the string that begins with the quote s.p[0], up to its like. */
 bool logtext_quoted(struct slice s, struct slice *inside);
 
 /*

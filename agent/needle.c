@@ -56,6 +56,7 @@ static const struct literal {
     /* the error object of a refused call */
     L("error\"", 5, 3, 3, OBJECT),
     L("error\\", 5, 3, 3, OBJECT),
+    L("okens =", 5, 4, 4, COUNTER), /* by the space: beside its like prose would hit */
     /* Ollama; Cohere rerank */
     L("eval_count", 10, 2, 4, COUNTER),
     L("search_units", 12, 4, 4, COUNTER),

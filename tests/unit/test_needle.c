@@ -29,6 +29,8 @@ static const struct {
     { "{\"m\":\"{\\\"a\\\":\\\"{\\\\\\\"input_tokens\\\\\\\":5}\\\"}\"}", true },
     { "level=info prompt_tokens=50 completion_tokens=7", true },
     { "Usage(completion_tokens=7)", true },
+    { "completion_tokens = 7", true },
+    { "tokens = none", false },
     { "{'prompt_tokens': 50}", true },
     { "{\"usageMetadata\":{}}", true },
     { "{\"usage\": {\"seconds\":9}}", true },
