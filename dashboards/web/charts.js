@@ -137,9 +137,8 @@ export function figure(o) {
   } else {
     picture.append(o.node());
   }
-  const toggle = el('button.quiet', { type: 'button', 'aria-pressed': 'false' }, 'Table');
+  const toggle = el('button.quiet', { type: 'button' }, 'Table'); // says what comes, so no state of its own
   const show = (yes) => {
-    toggle.setAttribute('aria-pressed', String(yes));
     toggle.textContent = yes ? 'Chart' : 'Table';
     toggle.setAttribute('aria-label', `${yes ? 'Chart' : 'Table'}: ${o.title}`);
     if (yes && !behind.firstChild) behind.append(scroll(`${o.title}, as a table`, table(o.title, o.columns, o.rows, { foot: o.foot, rowClass: o.rowClass })));
@@ -148,7 +147,7 @@ export function figure(o) {
     if (yes) asTable.add(key); else asTable.delete(key);
     if (!yes && chart) chart.resize();
   };
-  toggle.addEventListener('click', () => show(toggle.getAttribute('aria-pressed') !== 'true'));
+  toggle.addEventListener('click', () => show(behind.hidden));
   show(asTable.has(key));
   const save = el('button.quiet', { type: 'button', 'aria-label': `CSV: ${o.title}`,
     onclick: () => download(`${o.file || 'breakeven'}.csv`, csv(o.columns, o.rows)) }, 'CSV');

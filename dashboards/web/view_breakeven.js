@@ -156,7 +156,7 @@ function gauge(r) {
   const anchor = (at, reach) => (at > 400 - reach ? 'end' : at < reach ? 'start' : 'middle');
   const note = ratio >= 1 ? 'above it hosting is cheaper' : 'from there on hosting is cheaper';
   return figure({
-    title: 'Threshold', sub: text, file: 'threshold', summary: '',
+    title: 'Threshold', sub: `${text}; ${note}, at today's mix and prices.`, file: 'threshold', summary: '',
     node: () => el('svg.gauge', { viewBox: '0 0 400 84', role: 'img', 'aria-label': `${text}: ${count(r.calls_per_day)} of ${count(r.threshold_calls_per_day)} calls a day` },
       el('rect.track', { x: 6, y: 28, width: 388, height: 22, rx: 11 }),
       el(`rect.fill${ratio >= 1 ? '.over' : ''}`, { x: 6, y: 28, width: Math.max(12, x(ratio) - 6), height: 22, rx: 11 }),
@@ -165,7 +165,6 @@ function gauge(r) {
       el('text.strong', { x: x(ratio), y: 75, 'text-anchor': anchor(x(ratio), 60) }, `Today: ${count(r.calls_per_day)}`)),
     columns: [{ title: 'What', cell: (x2) => x2[0] }, { title: 'Value', num: true, cell: (x2) => x2[1], text: (x2) => x2[2] }],
     rows: [['Calls a day today', count(r.calls_per_day), r.calls_per_day], ['Calls a day at breakeven', count(r.threshold_calls_per_day), r.threshold_calls_per_day], ['Share', percent(ratio), ratio]],
-    extra: el('p.sub', null, `At today's mix and prices; ${note}.`),
   });
 }
 
@@ -351,7 +350,7 @@ function numbers(r, was) {
   const hosted = (x) => money((x.month[1] || x.month[0]).hosted.median);
   const api = (x) => least(x) + money((x.month[1] || x.month[0]).api.median);
   const saving = (x) => least(x) + money(x.saving12.median);
-  const inTime = (p) => (r.verdict === 'open' ? 'some calls have no price' : `within 12 months: ${chance(p)}`);
+  const inTime = (p) => (r.verdict === 'open' ? 'some calls have no price' : `within a year: ${chance(p)}`);
   const old = (f) => (was ? changed(f(r), f(was)) : null);
   return el('div.kpis', null,
     kpi(`API in ${asMonth(next.start)}`, api(r), `80 %: ${money(next.api.lo80)} to ${money(next.api.hi80)}`, old(api)),

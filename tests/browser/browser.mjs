@@ -21,6 +21,7 @@ export async function open(world, at, options = {}) {
   const origin = worlds[world].url.replace(/\/$/, '');
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(90000);
   const wrong = [];
   page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') wrong.push(`console: ${m.text()}`); });
   page.on('pageerror', (e) => wrong.push(`page: ${e.message}`));
@@ -89,6 +90,10 @@ export async function showTables(page) {
   while (await b.count()) await b.first().click();
 }
 
-export async function shoot(page, name) {
-  if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`) });
+export async function shoot(page, name, height) {
+  if (!shots) return;
+  const { width, height: before } = page.viewportSize();
+  if (height) await page.setViewportSize({ width, height });
+  await page.screenshot({ path: path.join(shots, `${name}.png`) });
+  await page.setViewportSize({ width, height: before });
 }

@@ -55,7 +55,7 @@ test('dark by preference, light by choice, kept over a reload', async () => {
   });
   const dark = await ground();
   assert.ok(await contrast() >= 4.5, `contrast ${await contrast()}`);
-  await shoot(p.page, 'breakeven-dark');
+  await shoot(p.page, 'breakeven-dark', 1090);
   await p.page.getByRole('button', { name: /light and dark/ }).click();
   const light = await ground();
   assert.notEqual(dark, light);
@@ -229,7 +229,7 @@ test('live refresh: new usage shows without a reload, an error in words when the
   const live = page.getByRole('button', { name: 'Live' });
   await live.click();
   await live.click(); // on again: asks at once
-  await page.waitForFunction(() => document.querySelector('main').innerText.includes('gpt-4o'), null, { timeout: 20000 });
+  await page.waitForFunction(() => document.querySelector('main').innerText.includes('gpt-4o'));
   await page.route('**/api/**', (route) => route.abort());
   await page.evaluate(() => { location.hash = '#/agents'; });
   await page.getByText('The collector does not answer').waitFor();

@@ -24,7 +24,7 @@ for (const view of views) {
     for (const n of pixels) assert.ok(n > 1000, `a canvas has ${n} pixels`);
     if (['breakeven', 'usage', 'decision'].includes(view)) assert.ok(pixels.length > 0);
     await accessible(p.page);
-    await shoot(p.page, view);
+    await shoot(p.page, view, view === 'breakeven' ? 1090 : 900);
     await showTables(p.page);
     assert.equal(await p.page.locator('main canvas:visible').count(), 0);
     for (const s of await p.page.locator('main section', { has: p.page.locator('canvas') }).all()) assert.ok(await s.locator('table tbody tr').count() > 0);
