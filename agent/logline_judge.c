@@ -32,14 +32,20 @@ static void on_usage(void *arg, const struct usage *judged)
     j->emit(j->arg, &u);
 }
 
-static size_t record(struct logline_judging *j, struct slice json, const char **why)
+static size_t record_of(struct logline_judging *j, struct slice json,
+                        struct slice provider, const char **why)
 {
-    struct extract_hint hint = { j->l->provider_s, j->line_ns, &j->l->begun };
+    struct extract_hint hint = { provider, j->line_ns, &j->l->begun };
     if (log_claude_may_be(json) && !log_claude_printed(json, &j->session))
         j->session.n = 0;
     size_t n = extract_record(j->l->x, json, &hint, on_usage, j, why);
     j->session.n = 0;
     return n;
+}
+
+static size_t record(struct logline_judging *j, struct slice json, const char **why)
+{
+    return record_of(j, json, j->l->provider_s, why);
 }
 
 static int otlp(struct logline *l, struct logparse *p)
@@ -149,6 +155,15 @@ json_record(struct logline_judging *j, struct slice text, const char **why)
     return n;
 }
 
+/* A usage object of Anthropic's SDK as Python or JavaScript prints it, not logfmt. */
+static bool anthropic_prints(struct slice text)
+{
+    static const struct slice name = { "cache_creation_input_tokens", 27 };
+    size_t at = slice_find(text, name);
+    return at != SIZE_MAX && (slice_find(text, SLICE("Usage(")) != SIZE_MAX ||
+                              slice_starts(slice_from(text, at + name.n), SLICE(":")));
+}
+
 /*
  * A line that does not begin as JSON: the objects inside of it; else its key=value pairs,
  * those in JSON left aside, as that may hold a prompt.
@@ -195,8 +210,10 @@ static size_t text_record(struct logline_judging *j, struct slice text, const ch
         *why = of_many;
         return 0;
     }
+    struct slice provider =
+        !l->provider_s.n && anthropic_prints(text) ? SLICE("anthropic") : l->provider_s;
     if (n == 0 && logtext_pairs(buf_slice(&l->row), &l->scratch))
-        n = record(j, buf_slice(&l->scratch), why);
+        n = record_of(j, buf_slice(&l->scratch), provider, why);
     shrink(&l->row);
     return n;
 }

@@ -298,8 +298,7 @@ static bool exclusive(const struct raw *r, struct slice provider)
     if (raw_has(r, N_TOTAL) || raw_has(r, N_CACHED) || raw_has(r, N_WRITE))
         return false;
     if (!(r->flags & F_NATIVE_CACHE) && (r->flags & F_FLAT)) {
-        bool both = raw_has(r, N_READ) && raw_has(r, N_CREATED); /* a printed Usage */
-        if (both || raw_get(r, N_READ) > raw_get(r, N_INPUT))
+        if (raw_get(r, N_READ) > raw_get(r, N_INPUT))
             return true;
         return (raw_has(r, N_READ) || raw_has(r, N_CREATED)) &&
                (slice_eq(provider, SLICE("anthropic")) ||
