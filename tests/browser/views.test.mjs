@@ -59,6 +59,7 @@ const states = {
   nothing: [/no projection yet[\s\S]*No usage matches[\s\S]*Compare its filter/],
   over: [/no projection yet[\s\S]*No calls in the last 28 days[\s\S]*Nothing to forecast/],
   crossed: [/already cheaper[\s\S]*hosting is expected to cost \$5\.00, the API \$\d+[\s\S]*The setup of \$20 is earned back by/, /not earn/],
+  unpaid: [/already cheaper at today's volume, but does not earn its setup back within 12 months/],
   'no setup': [/already cheaper[\s\S]*no setup|already cheaper[\s\S]*nothing to earn back/, /The setup of/],
   dearer: [/stay with the API[\s\S]*under 1 %[\s\S]*Breakeven: \d+k calls a day/],
   never: [/stay with the API[\s\S]*cheaper at no volume/],

@@ -124,6 +124,7 @@ STATES = """workloads:
   short: { app: [short], hosted: { monthly_fixed: 10 } }
   nothing: { app: [none], hosted: { monthly_fixed: 10 } }
   crossed: { app: [steady], hosted: { monthly_fixed: 5, setup: 20 } }
+  unpaid: { app: [steady], hosted: { monthly_fixed: 5, setup: 50000 } }
   no setup: { app: [steady], hosted: { monthly_fixed: 5 } }
   dearer: { app: [steady], hosted: { monthly_fixed: 100000, setup: 1000 } }
   never: { app: [steady], hosted: { monthly_fixed: 10, coverage: 0.5, escalation: 1 } }
