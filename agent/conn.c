@@ -32,6 +32,10 @@ struct conn {
     struct tls *tls; /* NULL in clear */
     unsigned looks_tls;
     struct tunnel tunnel;
+    bool began;     /* its first bytes are a begin, whatever was not seen before them */
+    bool seen[2];   /* bytes came */
+    bool unseen[2]; /* and before them, perhaps, others: not told yet */
+    int64_t unseen_ns[2];
     void *upper;
     struct lazy outer, inner; /* of reassembly's bytes; of the plaintext of tls */
 };
@@ -205,9 +209,66 @@ static void turn_out_tls(struct conn *c, struct slice bytes)
     l->started = false;
 }
 
+static void tell_gap(struct conn *c, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
+{
+    tunnel_gap(&c->tunnel);
+    lazy_gap(&c->outer, d, ts_ns, bytes);
+    dark_gap(&c->dark, d);
+    if (c->tls)
+        settle(c);
+}
+
+enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, ALERT = 21, HANDSHAKE = 22 };
+enum { H2_TYPE = 3, H2_FLAGS = 4, H2_SETTINGS = 4, H2_HEAD = 9 };
+
+static bool is_settings(struct slice s)
+{
+    return s.n >= H2_HEAD && s.p[H2_TYPE] == H2_SETTINGS && !s.p[H2_FLAGS];
+}
+
+/*
+ * The handshake of TCP was not captured, but can these, the first bytes of a direction,
+ * only be its begin? Clients say once what begins with such words, and servers answer.
+ */
+static bool begins(struct conn *c, enum stream_dir d, struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    bool tls = s.n > TLS_RECORD_HEAD && p[1] == 3;
+    int hello = tls && p[0] == HANDSHAKE ? p[TLS_RECORD_HEAD] : -1;
+    if (d == STREAM_DOWN)
+        return c->began && (hello == SERVER_HELLO || (tls && p[0] == ALERT) ||
+                            is_settings(s) || slice_starts(s, SLICE("HTTP/1.")));
+    c->began = hello == CLIENT_HELLO || slice_starts(s, SLICE("CONNECT ")) ||
+               slice_starts(s, SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+    return c->began;
+}
+
+static void tell_unseen(struct conn *c, enum stream_dir d)
+{
+    if (c->unseen[d])
+        tell_gap(c, d, c->unseen_ns[d], 0);
+    c->unseen[d] = false;
+}
+
+static void look_at_begin(struct conn *c, enum stream_dir d, struct slice bytes)
+{
+    bool first = !c->seen[d];
+    c->seen[d] = true;
+    if (first && c->unseen[d] && begins(c, d, bytes))
+        c->unseen[d] = false;
+    else if (first && d == STREAM_DOWN && !c->seen[STREAM_UP] && is_settings(bytes))
+        return; /* a server that speaks first: what the client says first will tell */
+    if (first && d == STREAM_UP && c->began && c->seen[STREAM_DOWN])
+        c->unseen[STREAM_DOWN] = false;
+    if (d == STREAM_UP && c->seen[STREAM_DOWN])
+        tell_unseen(c, STREAM_DOWN);
+    tell_unseen(c, d);
+}
+
 static void outer_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice bytes)
 {
     struct conn *c = arg;
+    look_at_begin(c, d, bytes);
     struct slice none = tunnel_take(&c->tunnel, d, &bytes);
     lazy_data(c, &c->outer, STREAM_UP, ts_ns, none);
     if (!bytes.n)
@@ -227,16 +288,19 @@ static void outer_data(void *arg, enum stream_dir d, int64_t ts_ns, struct slice
 static void outer_gap(void *arg, enum stream_dir d, int64_t ts_ns, uint64_t bytes)
 {
     struct conn *c = arg;
-    tunnel_gap(&c->tunnel);
-    lazy_gap(&c->outer, d, ts_ns, bytes);
-    dark_gap(&c->dark, d);
-    if (c->tls)
-        settle(c);
+    if (!bytes && !c->seen[d]) { /* joined: what comes first may tell that it was not */
+        c->unseen[d] = true;
+        c->unseen_ns[d] = ts_ns;
+        return;
+    }
+    tell_unseen(c, d);
+    tell_gap(c, d, ts_ns, bytes);
 }
 
 static void outer_close(void *arg, enum stream_dir d, int64_t ts_ns, bool reset)
 {
     struct conn *c = arg;
+    tell_unseen(c, d);
     lazy_close(&c->outer, d, ts_ns, reset);
     if (c->tls)
         settle(c);

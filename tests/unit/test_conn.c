@@ -123,6 +123,57 @@ static void test_clear(void **state)
     setting_release(&s);
 }
 
+/*
+ * A direction whose begin was not captured begins with a gap of 0 bytes, unless its first
+ * bytes can only be the begin. Rows are bytes in turn, '>' and '<' say of which.
+ */
+#define PREFACE  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define SETTINGS SLICE("<\0\0\0\4\0\0\0\0\0")
+static const struct {
+    struct slice step[3];
+    const char *log;
+} begins[] = {
+    { { SLICE(">" PREFACE), SETTINGS, SLICE("<x") }, "open clear|>PRI<SET<x" },
+    { { SETTINGS, SLICE(">" PREFACE), SLICE("<x") }, "open clear|<SET>PRI<x" },
+    { { SETTINGS, SLICE("<x"), SLICE(">" PREFACE) }, "open clear|<SET<gap0<x>PRI" },
+    { { SETTINGS, SLICE(">GET"), SLICE("<x") }, "open clear|<SET<gap0>gap0>GET<x" },
+    { { SLICE(">" PREFACE), SLICE("<x"), SETTINGS }, "open clear|>PRI<gap0<x<SET" },
+    { { SLICE(">PRI * HTTP/2"), SETTINGS, SLICE("<x") },
+      "open clear|>gap0>PRI * HTTP/2<gap0<SET<x" },
+    { { SLICE(">GET"), SLICE("<HTTP/1.1"), SLICE("<x") },
+      "open clear|>gap0>GET<gap0<HTTP/1.1<x" },
+};
+
+static void test_begins(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(begins); i++) {
+        struct setting s;
+        struct buf got = { .p = NULL };
+        setting_open(&s);
+        for (enum stream_dir d = STREAM_UP; d <= STREAM_DOWN; d++)
+            s.sink.gap(s.sink.arg, d, 0, 0);
+        for (size_t k = 0; k < 3; k++) {
+            struct slice bytes = begins[i].step[k];
+            enum stream_dir d = bytes.p[0] == '>' ? STREAM_UP : STREAM_DOWN;
+            s.sink.data(s.sink.arg, d, 1 + (int64_t)k, slice_from(bytes, 1));
+        }
+        struct slice log = buf_slice(&s.above.log), settings = slice_from(SETTINGS, 1);
+        while (log.n) { /* what is long, or no text, by its name */
+            bool preface = slice_starts(log, SLICE(PREFACE));
+            bool set = slice_starts(log, settings);
+            buf_add(&got, preface ? SLICE("PRI")
+                          : set   ? SLICE("SET")
+                                  : slice_head(log, 1));
+            log = slice_from(log, preface ? sizeof PREFACE - 1 : set ? settings.n : 1);
+        }
+        CHECK(!strcmp(buf_cstr(&got), begins[i].log), "%zu: %s", i, buf_cstr(&got));
+        setting_end(&s);
+        buf_release(&got);
+        setting_release(&s);
+    }
+}
+
 static void test_tls(void **state)
 {
     (void)state;
@@ -134,13 +185,16 @@ static void test_tls(void **state)
     world_say(&w, STREAM_UP, 5, 'a');
     world_say(&w, STREAM_DOWN, 5, 'A');
     world_disconnect(&w);
-    for (int way = 0; way < 3; way++) { /* secrets at once, late, never */
+    /* secrets at once, late, never; at once, but the handshake of TCP was not captured */
+    for (int way = 0; way < 4; way++) {
         struct setting s;
         struct keylog k;
         setting_open(&s);
         keylog_init(&k, s.env.secrets);
-        if (way == 0)
+        if (way == 0 || way == 3)
             keylog_feed(&k, buf_slice(&w.keys));
+        for (enum stream_dir d = STREAM_UP; way == 3 && d <= STREAM_DOWN; d++)
+            s.sink.gap(s.sink.arg, d, 0, 0);
         for (size_t i = 0; i < w.parts; i++)
             s.sink.data(s.sink.arg, w.part[i].d, (int64_t)i,
                         slice_of(w.wire.p + w.part[i].at, w.part[i].n));
@@ -293,7 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clear),       cmocka_unit_test(test_tls),
         cmocka_unit_test(test_joined),      cmocka_unit_test(test_sealed),
-        cmocka_unit_test(test_many_sealed),
+        cmocka_unit_test(test_many_sealed), cmocka_unit_test(test_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
