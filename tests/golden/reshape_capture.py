@@ -11,11 +11,13 @@ are cut off, no wrong number may be called exact. Exit 0, 1 on a difference, 77 
 the corpus.
 """
 import argparse
+import concurrent.futures
 import dataclasses
 import gzip
 import json
 import os
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -390,7 +392,7 @@ def shapes(rng, segs, keys):
                            ("both high", 40000, 60000), ("both low", 500, 81)):
         moved, names = ported(segs, up, down)
         yield "ports: " + name, pcap(ethernet(moved)), judge, names
-    yield "reused", pcap(ethernet(reused(segs))), "twice", {}
+    yield "reused", pcap(ethernet(reused(segs))), twice, {}
     moved, names = ported(segs, 40000, 443)
     yield "no SYN", pcap(ethernet(without_syn(moved))), judge, names
     for name, up in (("clients only", True), ("servers only", False)):
@@ -464,6 +466,39 @@ def twice(truths, calls, label):
     return sum(judge(truths, half, label) for half in halves)
 
 
+def reshape(args, corpus, name):
+    """The number of wrong shapes of one capture."""
+    with open(os.path.join(corpus, name + ".truth.jsonl"), encoding="utf-8") as f:
+        truths = [json.loads(line) for line in f]
+    segs = segments(read_pcap(os.path.join(corpus, name + ".pcap.gz"))[2])
+    rng, bad, count = random.Random(args.seed), 0, 0
+    keys, text = os.path.join(corpus, name + ".keys"), b""
+    if os.path.exists(keys):
+        with open(keys, "rb") as f:
+            text = f.read()
+    for shape, data, check, names in shapes(rng, segs, text):
+        if args.shape and args.shape != shape:
+            continue
+        count += 1
+        with tempfile.NamedTemporaryFile(suffix=".cap") as f:
+            f.write(data)
+            f.flush()
+            if args.keep:
+                shutil.copy(f.name, args.keep)
+            try:
+                calls = scan(args.agent, f.name, "" if shape == INSIDE else keys)
+            except subprocess.CalledProcessError as e:
+                print(name, shape, e, e.stderr, file=sys.stderr)
+                bad += 1
+                continue
+        one = check(renamed(truths, names), calls, f"{name}, {shape}")
+        if one:
+            print(f"{name}, {shape}: {one} wrong of {len(truths)}", file=sys.stderr)
+        bad += bool(one)
+    print(f"{name}, seed {args.seed}: {count} shapes, {bad} wrong")
+    return bad if count else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("agent")
@@ -476,40 +511,10 @@ def main():
     if not os.path.isdir(corpus):
         print("skipped: no corpus at", corpus)
         return 77
-    wrong = 0
-    for name in [args.only] if args.only else NAMES:
-        with open(os.path.join(corpus, name + ".truth.jsonl"), encoding="utf-8") as f:
-            truths = [json.loads(line) for line in f]
-        segs = segments(read_pcap(os.path.join(corpus, name + ".pcap.gz"))[2])
-        rng, bad, count = random.Random(args.seed), 0, 0
-        keys = os.path.join(corpus, name + ".keys")
-        text = b""
-        if os.path.exists(keys):
-            with open(keys, "rb") as f:
-                text = f.read()
-        for shape, data, check, names in shapes(rng, segs, text):
-            if args.shape and args.shape != shape:
-                continue
-            with tempfile.NamedTemporaryFile(suffix=".cap") as f:
-                f.write(data)
-                f.flush()
-                if args.keep:
-                    with open(args.keep, "wb") as kept:
-                        kept.write(data)
-                try:
-                    calls = scan(args.agent, f.name, "" if shape == INSIDE else keys)
-                except subprocess.CalledProcessError as e:
-                    print(name, shape, e, e.stderr, file=sys.stderr)
-                    bad += 1
-                    continue
-            check = twice if check == "twice" else check
-            one = check(renamed(truths, names), calls, f"{name}, {shape}")
-            if one:
-                print(f"{name}, {shape}: {one} wrong of {len(truths)}", file=sys.stderr)
-            bad, count = bad + one, count + 1
-        print(f"{name}, seed {args.seed}: {count} shapes, {bad} wrong")
-        wrong += bad
-    return 1 if wrong else 0
+    names = [args.only] if args.only else NAMES
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
+        done = [pool.submit(reshape, args, corpus, name) for name in names]
+        return 1 if sum(f.result() for f in done) else 0
 
 
 if __name__ == "__main__":
