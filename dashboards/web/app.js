@@ -65,9 +65,10 @@ function giveFocus(path) {
 // `make` draws: charts of before are gone by then, its own wait until it stands.
 function put(make) {
   destroyAll();
+  main.style.minHeight = `${main.offsetHeight}px`; // who has scrolled down stays there until all stands
   main.replaceChildren(make());
   main.removeAttribute('aria-busy');
-  return mountAll();
+  return mountAll().finally(() => { main.style.minHeight = ''; });
 }
 
 /* --- errors in words ---------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 // Breakeven: the API's bill against hosting a model, when they cross, and what if.
 import { ApiError, ask } from './api.js';
-import { colour, dashes, destroyAll, figure, fill, marks, mountAll, options, rgba } from './charts.js';
+import { colour, dashes, destroyAll, figure, fill, later, marks, mountAll, options, rgba } from './charts.js';
 import { asDay, asLongMonth, asMinute, asMonth, capital, chance, count, missing, money, percent, when, words } from './format.js';
 import { badge, card, clean, code, debounce, el, empty, kpi, named, scroll, select, shorten, table, wholly } from './ui.js';
 
@@ -229,8 +229,7 @@ function explained(r) {
 
 // What forecasts of earlier days said about the 28 days after them, and what those became.
 function backtest(r) {
-  const list = [...(r.backtest || [])].reverse();
-  if (!list.length) return null;
+  const list = [...r.backtest].reverse();
   const inside = (w) => w.actual >= w.lo80 && w.actual <= w.hi80;
   const band = { pointRadius: 0, borderWidth: 0, pointHitRadius: 0, band: true, group: 'point' };
   const serie = (label, group, key, c, dash, style) => ({ label, group, data: list.map((w) => w[key]), borderColor: c, backgroundColor: c, borderWidth: 2.5, borderDash: dash, pointRadius: 3, pointStyle: style });
@@ -397,19 +396,20 @@ export function render(data, { set }) {
   const slot = (width) => el(`div.slot${width ? `.${width}` : ''}`);
   const slots = { top: slot('w8'), gauge: slot('w4'), warnings: slot(), numbers: slot(), chart: slot(), inputs: slot('w5'), right: slot('w7') };
   slots.top.setAttribute('aria-live', 'polite');
-  const fillIn = (r, was) => {
+  const fillIn = (r, was, first) => {
+    const soon = (make) => (first ? later(make) : make()); // a moved slider changes all at once
     slots.top.replaceChildren(top(r, was));
     slots.gauge.replaceChildren(gauge(r));
     slots.warnings.replaceChildren(warnings(r) || '');
     slots.numbers.replaceChildren(numbers(r, was));
     slots.chart.replaceChildren(chart(r, data.past));
-    slots.right.replaceChildren(...[sensitivity(r), backtest(r), alternatives(r)].filter(Boolean));
-    slots.inputs.replaceChildren(...[inputs(r), throughput(r), explained(r)].filter(Boolean));
+    slots.right.replaceChildren(...[soon(() => sensitivity(r)), r.backtest && r.backtest.length ? soon(() => backtest(r)) : null, soon(() => alternatives(r))].filter(Boolean));
+    slots.inputs.replaceChildren(...[soon(() => inputs(r)), throughput(r), soon(() => explained(r))].filter(Boolean));
   };
-  fillIn(data.moved || result, data.moved ? result : null);
+  fillIn(data.moved || result, data.moved ? result : null, true);
   const area = (r, was) => { destroyAll(); fillIn(r, was); mountAll(); };
   const grid = el('div.grid', null, slots.chart, sliders(data, set, area, result),
-    slots.inputs, slots.right, others(workloads, w));
+    slots.inputs, slots.right, workloads.length > 1 ? later(() => others(workloads, w)) : null);
   return el('div', null, head, el('div.grid.lead', null, slots.top, slots.gauge), slots.warnings, slots.numbers, grid,
     el('p.dim', null, `Made ${asMinute(result.at)} from ${result.days} days of history (${asDay(result.first_day)} to ${asDay(result.last_day)}).`));
 }
