@@ -122,7 +122,7 @@ static bool follows_strictly(char last, struct slice s)
  */
 static bool follows(const struct logjoin *j, struct slice s, bool *loose)
 {
-    bool first = j->text.n && slice_chr(buf_slice(&j->text), '\n') == SIZE_MAX;
+    bool first = j->text.n && j->text.n == j->first;
     *loose = j->loose;
     if (!j->loose && follows_strictly(j->last, s))
         return true;
@@ -140,9 +140,8 @@ static bool number(struct slice s)
 /* The line without what a tool put before it, as before the first one. */
 static struct slice behind_prefix(const struct logjoin *j, struct slice line)
 {
-    struct slice first = buf_slice(&j->text);
+    struct slice first = slice_head(buf_slice(&j->text), j->first);
     size_t n = 0;
-    first = slice_head(first, slice_chr(first, '\n'));
     while (!j->bare && n < first.n && n < line.n && first.p[n] == line.p[n])
         n++;
     return slice_trim(slice_from(line, n));
@@ -175,6 +174,7 @@ bool logjoin_begin(struct logjoin *j, struct slice line)
         buf_add(&j->text, s);
         j->depth = left_open(s);
     }
+    j->first = j->text.n;
     if (j->text.st == ST_OK)
         return true;
     logjoin_reset(j);

@@ -25,6 +25,7 @@ struct logjoin {
     bool bare;      /* began as JSON, without text before it */
     bool loose;     /* an object as JavaScript prints it */
     bool over;      /* too long: text is gone */
+    size_t first;   /* bytes of the first line */
     size_t number;  /* where the line of a number ends that the next one may replace */
 };
 

@@ -1,13 +1,19 @@
 /* What a file's reading needs over a restart: see logline.h and logline_private.h. */
 #include "agent/logline_private.h"
 
+/* Does a record wait for its end? One that was too long is lost, and holds nothing up. */
+static bool half(const struct logline_stream *s)
+{
+    return s->join.depth && !s->join.over;
+}
+
 uint64_t logline_resume(const struct logline *l, uint64_t next_offset)
 {
     for (unsigned i = 0; i < UNWRAP_STREAMS; i++) {
         const struct logline_stream *s = &l->stream[i];
         if (s->waiting && s->offset < next_offset)
             next_offset = s->offset;
-        if (s->join.depth && s->join_offset < next_offset)
+        if (half(s) && s->join_offset < next_offset)
             next_offset = s->join_offset;
     }
     return next_offset;
@@ -26,7 +32,7 @@ static void save_begun(const struct extract_begun *b, struct buf *out)
 /* Lines of a record that has not ended are read again. */
 static uint64_t done(const struct logline_stream *s)
 {
-    return s->join.depth && s->join_offset < s->done ? s->join_offset : s->done;
+    return half(s) && s->join_offset < s->done ? s->join_offset : s->done;
 }
 
 /*
@@ -88,8 +94,11 @@ enum status logline_load(struct logline *l, struct slice state)
     struct extract_begun begun = { .id_n = 0 };
     struct logrule_state counters = { { 0 } };
     bool ruled;
-    if (!slice_eq(word(&state), SLICE("4")) || !logformat_parse(word(&state), &format) ||
-        logline_wraps(format) || !logformat_parse(word(&state), &wrap) ||
+    struct slice version = word(&state);
+    bool old = slice_eq(version, SLICE("3")); /* of 0.1 before its log_claude */
+    if ((!old && !slice_eq(version, SLICE("4"))) ||
+        !logformat_parse(word(&state), &format) || logline_wraps(format) ||
+        !logformat_parse(word(&state), &wrap) ||
         (wrap != LOGFORMAT_auto && !logline_wraps(wrap)) ||
         !slice_i64(word(&state), &last))
         return ST_BAD;
@@ -104,7 +113,8 @@ enum status logline_load(struct logline *l, struct slice state)
         : format == LOGFORMAT_otlp  ? !log_otlp_load(&otlp, state)
         : format == LOGFORMAT_console
             ? !slice_u64(state, &console.prompt)
-            : !log_claude_load(&claude, word(&state)) || !load_begun(&begun, state))
+            : (!old && !log_claude_load(&claude, word(&state))) ||
+                  !load_begun(&begun, state))
         return ST_BAD;
     if (l->configured == LOGFORMAT_auto)
         l->wrap = wrap;

@@ -69,7 +69,6 @@ void logline_broken(struct logline_judging *j, struct logline_stream *s)
     struct slice line, rest = buf_slice(&s->join.text);
     l->offset = s->join_offset;
     l->number = s->join_number;
-    l->stats.too_long += s->join.over;
     for (s->join.depth = 0; rest.n; l->number++) {
         slice_cut(rest, '\n', &line, &rest);
         if (logline_wants(l, line))
@@ -85,9 +84,7 @@ static void whole(struct logline_judging *j, struct logline_stream *s)
     l->offset = s->join_offset;
     l->number = s->join_number;
     struct slice text = logjoin_text(&s->join);
-    if (s->join.over)
-        l->stats.too_long++;
-    else if (logline_wants(l, text))
+    if (!s->join.over && logline_wants(l, text))
         logline_judge(j, text, false);
     logjoin_reset(&s->join);
 }
@@ -98,7 +95,10 @@ void logline_line(struct logline_judging *j, struct logline_stream *s, struct sl
     struct logline *l = j->l;
     uint64_t offset = l->offset, number = l->number;
     if (s->join.depth) {
-        switch (logjoin_add(&s->join, text, &text)) {
+        bool over = s->join.over;
+        enum logjoin_step step = logjoin_add(&s->join, text, &text);
+        l->stats.too_long += s->join.over && !over;
+        switch (step) {
         case LOGJOIN_MORE:
             return;
         case LOGJOIN_WHOLE:

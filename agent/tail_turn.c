@@ -68,8 +68,9 @@ static struct logline *wake(struct tail_file *f, struct tail_reader *r)
                                                .app = slice_str(c->app),
                                                .environment = slice_str(c->environment),
                                                .mtime_ns = f->mtime_ns });
-    if (f->logline && f->saved.n > 0)
-        logline_load(f->logline, buf_slice(&f->saved));
+    if (f->logline && f->saved.n > 0 &&
+        logline_load(f->logline, buf_slice(&f->saved)) != ST_OK)
+        buf_reset(&f->saved); /* of another version: look at the file anew */
     return f->logline;
 }
 

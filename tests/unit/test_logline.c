@@ -279,6 +279,68 @@ static void test_bad_state(void **state)
     extract_free(x);
 }
 
+/* What the agent before log_claude.c saved. */
+static void test_state_of_before(void **state)
+{
+    static const char token_count[] =
+        "{\"timestamp\":\"2026-11-02T10:00:09Z\",\"type\":\"event_msg\",\"payload\":{"
+        "\"type\":\"token_count\",\"info\":{\"total_token_usage\":{\"input_tokens\":150,"
+        "\"cached_input_tokens\":0,\"output_tokens\":9,\"reasoning_output_tokens\":0,"
+        "\"total_tokens\":159}}}}";
+    static const char end[] = "{\"type\":\"message_delta\",\"delta\":{},\"usage\":{"
+                              "\"input_tokens\":5,\"output_tokens\":7}}";
+    static const struct {
+        const char *state, *line, *want;
+    } old[] = {
+        { "3 json cri 5 0 0", "2026-11-02T10:00:01Z stdout F {" FLAT "}",
+          "m 50/7@1 2026-11-02T10:00:01.000Z shop;" },
+        { "3 json docker 5 8 0", DOCKER("{" ESC "}\\n", "stdout", "1"), "" },
+        { "3 codex auto 5 0 0 100 0 0 5 0 17 gpt-x s1", token_count,
+          "gpt-x 50/4@1 2026-11-02T10:00:09.000Z shop;" },
+        { "3 json auto 1793613600000000000 0 0 msg_1 claude-x", end,
+          "claude-x 5/7@1 2026-11-02T10:00:00.000Z shop;" },
+        { "3 json auto 1793613600000000000 0 0", "{" FLAT "}",
+          "m 50/7@1 2026-11-02T10:00:00.000Z shop;" },
+    };
+    struct extract *x = extract_new();
+    (void)state;
+    for (size_t c = 0; c < sizeof old / sizeof *old; c++) {
+        struct notes s = { .l = logline_new(x, &shop) };
+        assert_int_equal(logline_load(s.l, slice_str(old[c].state)), ST_OK);
+        logline_feed(s.l, slice_trim(slice_str(old[c].line)), 7, 1, note, &s);
+        if (strcmp(buf_cstr(&s.text), old[c].want) != 0)
+            fail_msg("%s: %s", old[c].state, buf_cstr(&s.text));
+        buf_release(&s.text);
+        logline_free(s.l);
+    }
+    extract_free(x);
+}
+
+/* It is lost, and what comes behind it is not read again for its sake. */
+static void test_record_of_too_many_lines(void **state)
+{
+    static const char line[] = "\"text text text text text text text text\",";
+    struct extract *x = extract_new();
+    struct notes s = { .l = logline_new(x, &shop) };
+    uint64_t at = 20;
+    (void)state;
+    logline_feed(s.l, SLICE("{"), 0, 1, note, &s);
+    logline_feed(s.l, SLICE("\"a\": ["), 2, 2, note, &s);
+    for (; logline_resume(s.l, at) == 0 && at < 4 << 20; at += sizeof line)
+        logline_feed(s.l, SLICE(line), at, at, note, &s);
+    assert_in_range(at, 1 << 20, 2 << 20);
+    assert_int_equal(logline_stats(s.l)->too_long, 1);
+    logline_feed(
+        s.l, SLICE("\"\"],\"model\":\"n\",\"prompt_tokens\":1,\"completion_tokens\":2}"),
+        at, at, note, &s);
+    logline_feed(s.l, SLICE("{" FLAT "}"), at + 9, 9, note, &s);
+    assert_string_equal(buf_cstr(&s.text), "m 50/7@9 2023-11-14T22:13:20.000Z shop;");
+    assert_int_equal(logline_stats(s.l)->too_long, 1);
+    logline_free(s.l);
+    buf_release(&s.text);
+    extract_free(x);
+}
+
 /* What began a stream in one log names no event of another. */
 static void test_streams_of_two_logs(void **state)
 {
@@ -338,7 +400,9 @@ int main(void)
         cmocka_unit_test(test_restart_at_every_line),
         cmocka_unit_test(test_not_text),
         cmocka_unit_test(test_bad_state),
+        cmocka_unit_test(test_state_of_before),
         cmocka_unit_test(test_streams_of_two_logs),
+        cmocka_unit_test(test_record_of_too_many_lines),
         cmocka_unit_test(test_joined_line_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
