@@ -35,15 +35,21 @@ static struct slice type_of(struct slice text)
 
 bool log_claude_printed(struct slice text, struct slice *session)
 {
-    static const struct slice key = { "\"session_id\":", 13 };
-    struct slice type = type_of(text), rest;
+    struct slice type = type_of(text), key;
+    struct json j;
     if (!slice_starts(type, SLICE("\"assistant\"")) &&
         !slice_starts(type, SLICE("\"stream_event\"")))
         return false;
-    size_t at = slice_find(text, key);
-    rest = slice_trim(slice_from(text, at == SIZE_MAX ? text.n : at + key.n));
-    return slice_starts(rest, SLICE("\"")) &&
-           slice_cut(slice_from(rest, 1), '"', session, &rest) && session->n;
+    json_init(&j, JSON_ONE);
+    json_feed(&j, text);
+    if (json_next(&j, &key) != JSON_OBJECT)
+        return false;
+    while (json_next(&j, &key) == JSON_KEY) { /* a tool may have its like further in */
+        if (slice_eq(key, SLICE("session_id")))
+            return json_raw_string(&j, session) && session->n;
+        json_skip(&j);
+    }
+    return false;
 }
 
 /* Its place in the state; NULL: no message of it was counted. */
@@ -53,6 +59,20 @@ static struct log_claude_session *find(struct log_claude *s, uint64_t session)
         if (s->at[i].session == session)
             return &s->at[i];
     return NULL;
+}
+
+/* Those in use come first; beyond them or at the end stands the next to be forgotten. */
+static struct log_claude_session *move(struct log_claude *s, struct log_claude_session *e,
+                                       size_t to)
+{
+    struct log_claude_session moved = *e;
+    size_t from = (size_t)(e - s->at);
+    if (to < from)
+        memmove(s->at + to + 1, s->at + to, (from - to) * sizeof *e);
+    else
+        memmove(e, e + 1, (to - from) * sizeof *e);
+    s->at[to] = moved;
+    return s->at + to;
 }
 
 void log_claude_message(struct log_claude *s, struct slice session, const struct usage *u)
@@ -65,11 +85,11 @@ void log_claude_message(struct log_claude *s, struct slice session, const struct
     struct log_claude_session *e = find(s, key);
     if (!u->response_id.n)
         return;
-    if (!e) { /* in the place of the oldest */
-        memmove(s->at + 1, s->at, sizeof s->at - sizeof *s->at);
-        e = s->at;
+    if (!e) {
+        e = s->at + LOG_CLAUDE_SESSIONS - 1;
         *e = (struct log_claude_session){ .session = key, .message = message };
     }
+    e = move(s, e, 0);
     for (unsigned i = 0; i < COUNTS; i++) {
         if (e->message != message) {
             e->sum[i] += e->last[i];
@@ -228,8 +248,12 @@ int log_claude_result(struct logparse *p, struct log_claude *s)
     if (!r.is || !r.session || !r.said)
         return LOGPARSE_OTHER;
     struct log_claude_session *e = find(s, r.session);
-    if (e)
-        return rest(p, &r, e);
+    if (e) {
+        size_t last = LOG_CLAUDE_SESSIONS - 1;
+        while (!s->at[last].session)
+            last--;
+        return rest(p, &r, move(s, e, last)); /* it may be the last of its session */
+    }
     for (size_t i = 0; i < r.models; i++)
         n += give(p, &r, &r.model[i], r.model[i].v, 1);
     return r.models ? n : give(p, &r, NULL, r.v, 1);

@@ -59,7 +59,8 @@ bool log_codex_load(struct log_codex *state, struct slice text);
 enum { LOG_CLAUDE_SESSIONS = 8, LOG_CLAUDE_COUNTS = 4 };
 
 /*
- * Sessions of which messages were counted, newest first: hashes of the session (0: none)
+ * Sessions of which messages were counted, the latest first, those with a result last
+ * (one beyond takes the last one's place): hashes of the session (0: none)
  * and of its latest message, counts (input, cache read and written, output) of the
  * messages before that and of that. A zeroed struct begins a file.
  */

@@ -316,6 +316,44 @@ static void test_state_of_before(void **state)
     extract_free(x);
 }
 
+/* A message that calls a tool whose input has a session_id, too; and a result. */
+#define SAID(session, id)                                                                \
+    "{\"type\":\"assistant\",\"message\":{\"id\":\"" id "\",\"type\":\"message\","       \
+    "\"model\":\"c\",\"content\":[{\"type\":\"tool_use\",\"input\":{\"session_id\":"     \
+    "\"7\"}}],"                                                                          \
+    "\"usage\":{\"input_tokens\":3,\"output_tokens\":1}},\"session_id\":\"" session      \
+    "\"}"
+#define RESULT(session)                                                                  \
+    "{\"type\":\"result\",\"session_id\":\"" session "\",\"usage\":{\"input_tokens\":3," \
+    "\"output_tokens\":9},\"modelUsage\":{\"c\":{\"inputTokens\":3,\"outputTokens\":9}}" \
+    ","                                                                                  \
+    "\"uuid\":\"r" session "\"}"
+
+/* More sessions end in a log than are remembered: one that goes on is not forgotten. */
+static void test_sessions_beside_a_long_one(void **state)
+{
+    struct extract *x = extract_new();
+    struct notes s = { .l = logline_new(x, &(struct logline_options){ .mtime_ns = 0 }) };
+    char line[600];
+    (void)state;
+    logline_feed(s.l, SLICE(SAID("long", "msg_a")), 0, 1, note, &s);
+    for (int i = 0; i < 20; i++) {
+        buf_reset(&s.text);
+        snprintf(line, sizeof line, SAID("s%d", "msg_%d"), i, i);
+        logline_feed(s.l, slice_str(line), 0, 2, note, &s);
+        snprintf(line, sizeof line, RESULT("s%d"), i, i);
+        logline_feed(s.l, slice_str(line), 0, 3, note, &s);
+        assert_string_equal(buf_cstr(&s.text), "c 3/1@2 1970-01-01T00:00:00.000Z ;"
+                                               "c 0/8@3 1970-01-01T00:00:00.000Z ;");
+    }
+    buf_reset(&s.text);
+    logline_feed(s.l, SLICE(RESULT("long")), 0, 4, note, &s);
+    assert_string_equal(buf_cstr(&s.text), "c 0/8@4 1970-01-01T00:00:00.000Z ;");
+    logline_free(s.l);
+    buf_release(&s.text);
+    extract_free(x);
+}
+
 /* It is lost, and what comes behind it is not read again for its sake. */
 static void test_record_of_too_many_lines(void **state)
 {
@@ -402,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_bad_state),
         cmocka_unit_test(test_state_of_before),
         cmocka_unit_test(test_streams_of_two_logs),
+        cmocka_unit_test(test_sessions_beside_a_long_one),
         cmocka_unit_test(test_record_of_too_many_lines),
         cmocka_unit_test(test_joined_line_has_a_limit),
     };
