@@ -22,10 +22,10 @@ static bool is_quote(char c, bool loose)
 
 /*
  * Walk what begins outside of a string, up to the bracket that closes the first one
- * (*depth is 0 then) or to the end; it goes to `out` (may be NULL) without the blanks
+ * (depth is 0 then) or to the end; it goes to `out` (may be NULL) without the blanks
  * between its tokens. Returns the bytes walked, or SIZE_MAX: a string does not end.
  */
-static size_t walk(struct slice s, unsigned *depth, bool loose, struct buf *out)
+static size_t walk(struct slice s, struct logjoin_at *at, bool loose, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
         size_t first = i;
@@ -38,10 +38,12 @@ static size_t walk(struct slice s, unsigned *depth, bool loose, struct buf *out)
                 return SIZE_MAX;
             i += n - 1;
         } else if ((s.p[i] | 0x20) == '{') {
-            ++*depth;
+            at->lists = at->lists << 1 | (s.p[i] == '[');
+            at->depth++;
         } else if ((s.p[i] | 0x20) == '}') {
-            closed = *depth <= 1;
-            *depth -= *depth > 0;
+            closed = at->depth <= 1;
+            at->depth -= at->depth > 0;
+            at->lists >>= 1;
         }
         if (out)
             buf_add(out, slice_of(s.p + first, i + 1 - first));
@@ -93,24 +95,30 @@ static bool printed(struct slice s)
     return s.n && (is_quote(s.p[0], true) || memchr("0123456789-[{", s.p[0], 13));
 }
 
-static bool follows_loosely(char last, struct slice s)
+static bool follows_loosely(const struct logjoin *j, struct slice s)
 {
+    bool list = j->at.lists & 1;
     if (s.n && (s.p[0] == '}' || s.p[0] == ']'))
-        return last != ':';
-    return s.n && (printed(s) || s.p[0] == '{') && memchr("{[,:+", last, 5);
+        return j->last != ':';
+    if (!s.n || !memchr("{[,:+", j->last, 5))
+        return false;
+    if (s.p[0] == '{') /* a line of JSON has no blank there */
+        return list && (s.n == 1 || s.p[1] == ' ');
+    return printed(s) && (list || named(s) || j->last == '+');
 }
 
-/* May the line `s` stand behind one that ended in `last`? */
-static bool follows_strictly(char last, struct slice s)
+/* May `s` stand behind a line that ended in j->last? */
+static bool follows_strictly(const struct logjoin *j, struct slice s)
 {
     char c = s.n ? s.p[0] : ' ';
     bool value = c == '"' || c == '{' || c == '[' || scalar(s);
-    switch (last) {
+    switch (j->last) {
     case '{':
         return c == '"' || c == '}';
     case '[':
         return value || c == ']';
     case ',':
+        return j->at.lists & 1 ? value : c == '"';
     case ':':
         return value;
     default:
@@ -124,10 +132,10 @@ static bool follows(const struct logjoin *j, struct slice s, bool *loose)
 {
     bool first = j->text.n && j->text.n == j->first;
     *loose = j->loose;
-    if (!j->loose && follows_strictly(j->last, s))
+    if (!j->loose && follows_strictly(j, s))
         return true;
     *loose = j->loose || first;
-    return *loose && follows_loosely(j->last, s);
+    return *loose && follows_loosely(j, s);
 }
 
 /* A number and a comma: one of the many of an embedding. */
@@ -148,14 +156,15 @@ static struct slice behind_prefix(const struct logjoin *j, struct slice line)
 }
 
 /* Brackets that the text of a line leaves open. */
-static unsigned left_open(struct slice s)
+static struct logjoin_at left_open(struct slice s)
 {
-    unsigned depth = 0;
+    static const struct logjoin_at last = { 1, 0 }; /* the brace that ends the line */
+    struct logjoin_at open = { 0, 0 };
     size_t at = slice_find(s, SLICE("{\""));
     for (size_t n = 0; at < s.n; at += n)
-        if ((n = walk(slice_from(s, at), &depth, false, NULL)) == SIZE_MAX)
-            return 1;
-    return depth ? depth : 1;
+        if ((n = walk(slice_from(s, at), &open, false, NULL)) == SIZE_MAX)
+            return last;
+    return open.depth ? open : last;
 }
 
 bool logjoin_begin(struct logjoin *j, struct slice line)
@@ -168,11 +177,11 @@ bool logjoin_begin(struct logjoin *j, struct slice line)
         json = slice_from(json, 1);
     j->last = '{';
     j->bare =
-        json.p[0] == '{' && walk(json, &j->depth, false, &j->text) == json.n && j->depth;
+        json.p[0] == '{' && walk(json, &j->at, false, &j->text) == json.n && j->at.depth;
     if (!j->bare) { /* text, what follows of which is still to be told */
         buf_reset(&j->text);
         buf_add(&j->text, s);
-        j->depth = left_open(s);
+        j->at = left_open(s);
     }
     j->first = j->text.n;
     if (j->text.st == ST_OK)
@@ -190,7 +199,7 @@ enum logjoin_step logjoin_add(struct logjoin *j, struct slice line, struct slice
     if (!follows(j, s, &loose))
         s = behind_prefix(j, line);
     size_t before = j->text.n;
-    unsigned depth = j->depth;
+    struct logjoin_at at = j->at;
     bool single = number(s);
     *rest = line;
     if (!follows(j, s, &loose))
@@ -201,17 +210,17 @@ enum logjoin_step logjoin_add(struct logjoin *j, struct slice line, struct slice
         buf_addc(&j->text, '\n');
     /* text without a name, an element or the rest of one, says nothing */
     bool keep = !j->over && !(loose && is_quote(s.p[0], true) && !named(s));
-    size_t n = walk(s, &depth, loose, keep ? &j->text : NULL);
+    size_t n = walk(s, &at, loose, keep ? &j->text : NULL);
     if (n == SIZE_MAX) {
         j->text.n = before;
         return LOGJOIN_BROKEN;
     }
     j->loose = loose;
-    j->depth = depth;
+    j->at = at;
     j->last = s.p[s.n - 1];
     j->number = single ? j->text.n : 0;
     *rest = slice_from(s, n);
-    if (!depth && !j->bare && rest->n && !j->over) { /* the end of its text */
+    if (!at.depth && !j->bare && rest->n && !j->over) { /* the end of its text */
         buf_add(&j->text, *rest);
         *rest = slice_of(s.p, 0);
     }
@@ -221,7 +230,7 @@ enum logjoin_step logjoin_add(struct logjoin *j, struct slice line, struct slice
     }
     while (rest->n && (rest->p[0] == ',' || rest->p[0] == ']' || blank(rest->p[0])))
         *rest = slice_from(*rest, 1);
-    return depth ? LOGJOIN_MORE : LOGJOIN_WHOLE;
+    return at.depth ? LOGJOIN_MORE : LOGJOIN_WHOLE;
 }
 
 struct slice logjoin_text(struct logjoin *j)
@@ -236,7 +245,7 @@ struct slice logjoin_text(struct logjoin *j)
 
 void logjoin_reset(struct logjoin *j)
 {
-    j->depth = 0;
+    j->at = (struct logjoin_at){ 0, 0 };
     j->number = 0;
     j->over = j->loose = false;
     if (j->text.cap > LOGJOIN_MAX / 8)

@@ -16,17 +16,24 @@
 
 enum { LOGJOIN_MAX = 1 << 20 /* bytes of a record, without its blanks */ };
 
+/* Where in a record: brackets that are open, and bit by bit (from the innermost of 64)
+ * whether each is a list's. */
+struct logjoin_at {
+    unsigned depth; /* 0: no record has begun */
+    uint64_t lists;
+};
+
 /* A zeroed struct waits for a record to begin. */
 struct logjoin {
     struct buf
         text; /* the lines so far, without blanks between tokens, '\n' between two */
-    unsigned depth; /* of brackets that are open; 0: none has begun */
-    char last;      /* byte that ended the line before */
-    bool bare;      /* began as JSON, without text before it */
-    bool loose;     /* an object as JavaScript prints it */
-    bool over;      /* too long: text is gone */
-    size_t first;   /* bytes of the first line */
-    size_t number;  /* where the line of a number ends that the next one may replace */
+    struct logjoin_at at;
+    char last;     /* byte that ended the line before */
+    bool bare;     /* began as JSON, without text before it */
+    bool loose;    /* an object as JavaScript prints it */
+    bool over;     /* too long: text is gone */
+    size_t first;  /* bytes of the first line */
+    size_t number; /* where the line of a number ends that the next one may replace */
 };
 
 enum logjoin_step {

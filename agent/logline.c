@@ -106,7 +106,7 @@ static bool feed(struct logline *l, struct slice line, uint64_t offset, uint64_t
         logline_line(&j, &l->stream[0], line, squeezed);
     else if (l->wrap == LOGFORMAT_auto || logline_wants(l, line))
         logline_judge(&j, line, squeezed);
-    return l->stream[0].join.depth;
+    return l->stream[0].join.at.depth;
 }
 
 bool logline_feed(struct logline *l, struct slice line, uint64_t offset, uint64_t number,
@@ -129,7 +129,7 @@ void logline_finish(struct logline *l, usage_fn *emit, void *arg)
             l->stats.torn += l->wrap != LOGFORMAT_journal;
             logline_end(&j, &l->stream[i]);
         }
-        if (l->stream[i].join.depth)
+        if (l->stream[i].join.at.depth)
             logline_broken(&j, &l->stream[i]);
     }
 }

@@ -96,7 +96,7 @@ enum lines_need logline_need(const struct logline *l)
 {
     if (l->wrap != LOGFORMAT_auto || logline_reads_all(l))
         return LINES_ALL;
-    return l->stream[0].join.depth ? LINES_NEXT : LINES_USAGE;
+    return l->stream[0].join.at.depth ? LINES_NEXT : LINES_USAGE;
 }
 
 enum logformat logline_look(struct slice text)

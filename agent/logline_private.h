@@ -126,7 +126,7 @@ void logline_line(struct logline_judging *j, struct logline_stream *s, struct sl
                   bool squeezed);
 static inline bool logline_joins(const struct logline_stream *s, struct slice text)
 {
-    return s->join.depth || logjoin_may_begin(text);
+    return s->join.at.depth || logjoin_may_begin(text);
 }
 /* The record that has begun never ends. */
 void logline_broken(struct logline_judging *j, struct logline_stream *s);

@@ -4,7 +4,7 @@
 /* Does a record wait for its end? One that was too long is lost, and holds nothing up. */
 static bool half(const struct logline_stream *s)
 {
-    return s->join.depth && !s->join.over;
+    return s->join.at.depth && !s->join.over;
 }
 
 uint64_t logline_resume(const struct logline *l, uint64_t next_offset)

@@ -69,7 +69,7 @@ void logline_broken(struct logline_judging *j, struct logline_stream *s)
     struct slice line, rest = buf_slice(&s->join.text);
     l->offset = s->join_offset;
     l->number = s->join_number;
-    for (s->join.depth = 0; rest.n; l->number++) {
+    for (s->join.at.depth = 0; rest.n; l->number++) {
         slice_cut(rest, '\n', &line, &rest);
         if (logline_wants(l, line))
             logline_judge(j, line, false);
@@ -94,7 +94,7 @@ void logline_line(struct logline_judging *j, struct logline_stream *s, struct sl
 {
     struct logline *l = j->l;
     uint64_t offset = l->offset, number = l->number;
-    if (s->join.depth) {
+    if (s->join.at.depth) {
         bool over = s->join.over;
         enum logjoin_step step = logjoin_add(&s->join, text, &text);
         l->stats.too_long += s->join.over && !over;
