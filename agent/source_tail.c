@@ -385,7 +385,7 @@ static void tail_health(const struct source *s, struct source_health *sum)
         to[i] += from[i];
 }
 
-/* A file without a half record is as good as asleep; only its descriptor stays. */
+/* A quiet file is as good as asleep; only its descriptor stays. */
 static void tail_rest(struct source *s)
 {
     struct tail *t = tail_of(s);

@@ -154,7 +154,7 @@ static void free_logline(struct tail_file *f)
 
 void tail_file_rest(struct tail_file *f)
 {
-    if (f->logline && !f->gz && !f->dirty && f->resume == f->next)
+    if (f->logline && !f->gz && !f->dirty)
         free_logline(f);
 }
 

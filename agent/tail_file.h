@@ -72,7 +72,8 @@ void tail_file_save(struct tail_file *f, struct spool *spool);
 enum status tail_file_open(struct tail_file *f);
 /* Close the descriptor and give the memory back; the state stays. */
 void tail_file_sleep(struct tail_file *f);
-/* Give the memory back if nothing half read is in it; the descriptor stays. */
+/* Give the memory back, and with it the text of a half record: that is read again. The
+ * descriptor stays. */
 void tail_file_rest(struct tail_file *f);
 
 /* What stands in the file now, against its own mark or another's. `room` is filled. */

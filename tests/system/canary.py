@@ -352,6 +352,8 @@ def test_run(r, base):
     with open(log, "a") as f:
         for line in c.log_lines():
             f.write(json.dumps(line) + "\n")
+        half = {"id": "x", "text": "CANARY-ANSWER-half " * 40, "usage": {}}
+        f.write(json.dumps(half, indent=2)[:-5] + "\n")  # a record of several lines, no end
         f.write(json.dumps({"prompt": "CANARY-PROMPT-cut " * 400}))  # no end of line
     sums = add(c.sums(), sockets.sums(), two.said)
     print("     %d calls by HTTP/1.1 and logs, %d by WebSocket, %d by HTTP/2"
