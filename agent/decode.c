@@ -69,7 +69,7 @@ static bool reset_zlib(struct stage *s, int window)
 
 static bool take(struct stage *s, size_t n)
 {
-    s->over |= !decode_take(s->limits, n);
+    s->over = s->over || !decode_take(s->limits, n);
     s->taken += s->over ? 0 : n;
     return !s->over;
 }
