@@ -313,30 +313,15 @@ void scan_out_json(struct tally *t, const struct scan_report *r,
     buf_addc(out, '\n');
 }
 
-/* RFC 4180; a leading = + - @ tab or CR is a formula to a spreadsheet: ' goes before. */
-static void csv_text(struct slice s, struct buf *out)
-{
-    bool formula = s.n && strchr("=+-@\t\r", s.p[0]) && s.p[0];
-    buf_addc(out, '"');
-    if (formula)
-        buf_addc(out, '\'');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"')
-            buf_addc(out, '"');
-        buf_addc(out, s.p[i]);
-    }
-    buf_addc(out, '"');
-}
-
 static void csv_row(void *arg, const struct tally_sum *s)
 {
     struct buf *out = arg;
     if (s->day != USAGE_NO_TIME)
         instant_format_day(s->day, out);
     buf_addc(out, ',');
-    csv_text(s->provider, out);
+    buf_add_csv(out, s->provider);
     buf_addc(out, ',');
-    csv_text(s->model, out);
+    buf_add_csv(out, s->model);
     buf_addc(out, ',');
     buf_addu(out, s->calls);
     for (unsigned f = 0; f <= USAGE_reasoning; f++) {

@@ -35,34 +35,12 @@ static bool cell(struct export *c, const char *name)
     return !c->head;
 }
 
-static void csv_text(struct buf *out, struct slice s)
-{
-    bool quote = false;
-    for (size_t i = 0; i < s.n; i++)
-        quote = quote || strchr(",\"\r\n", s.p[i]);
-    if (s.n && strchr("=+-@\t\r", s.p[0])) /* a spreadsheet takes these for formulas */
-        quote = true;
-    if (!quote) {
-        buf_add(out, s);
-        return;
-    }
-    buf_addc(out, '"');
-    if (s.n && strchr("=+-@\t\r", s.p[0]))
-        buf_addc(out, '\'');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"')
-            buf_addc(out, '"');
-        buf_addc(out, s.p[i]);
-    }
-    buf_addc(out, '"');
-}
-
 static void put_text(struct export *c, const char *name, struct slice v)
 {
     if (!cell(c, name))
         return;
     if (c->csv)
-        csv_text(c->out, v);
+        buf_add_csv(c->out, v);
     else
         json_str(&c->json, v);
 }

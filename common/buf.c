@@ -79,6 +79,24 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
+void buf_add_csv(struct buf *b, struct slice s)
+{
+    bool formula = s.n && memchr("=+-@\t\r", s.p[0], 6), quote = formula;
+    for (size_t i = 0; i < s.n && !quote; i++)
+        quote = memchr(",\"\r\n", s.p[i], 4);
+    if (!quote) {
+        buf_add(b, s);
+        return;
+    }
+    buf_adds(b, formula ? "\"'" : "\"");
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"')
+            buf_addc(b, '"');
+        buf_addc(b, s.p[i]);
+    }
+    buf_addc(b, '"');
+}
+
 void buf_shift(struct buf *b, size_t n)
 {
     if (n > b->n)

@@ -25,6 +25,10 @@ void buf_addu(struct buf *b, uint64_t v); /* decimal */
 void buf_addi(struct buf *b, int64_t v);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A field of CSV (RFC 4180), in quotes where it needs them. A leading = + - @ tab or CR is
+ * a formula to a spreadsheet: ' goes before it. */
+void buf_add_csv(struct buf *b, struct slice s);
+
 /* Drop the first n bytes (at most all); moves the rest. */
 void buf_shift(struct buf *b, size_t n);
 /* Empty it and clear the error; the memory is kept. */

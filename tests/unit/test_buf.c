@@ -26,6 +26,29 @@ static void appends(void **state)
     buf_release(&b);
 }
 
+static void fields_of_csv(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } fields[] = {
+        { "", "" },
+        { "gpt-x", "gpt-x" },
+        { "a,b", "\"a,b\"" },
+        { "a\"b", "\"a\"\"b\"" },
+        { "a\nb", "\"a\nb\"" },
+        { "=1+1", "\"'=1+1\"" },
+        { "-", "\"'-\"" },
+    };
+    struct buf b = { 0 };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        buf_reset(&b);
+        buf_add_csv(&b, slice_str(fields[i].text));
+        assert_string_equal(buf_cstr(&b), fields[i].want);
+    }
+    buf_release(&b);
+}
+
 static void grows_to_any_length(void **state)
 {
     (void)state;
@@ -79,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appends),
+        cmocka_unit_test(fields_of_csv),
         cmocka_unit_test(grows_to_any_length),
         cmocka_unit_test(the_limit_is_sticky),
         cmocka_unit_test(shift_keeps_the_rest),
