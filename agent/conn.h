@@ -77,7 +77,7 @@ struct conn_env {
     struct conn_link sealed, all; /* that wait, the oldest first; all in TLS */
     struct conn_link awake;       /* in TLS, too; who was read last is last */
     size_t n_awake;
-    uint64_t asked;               /* secrets_version at the last sweep */
+    uint64_t asked; /* secrets_version at the last sweep */
 };
 
 /* What to give flow_table_new. */
