@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/file_set.h"
 #include "agent/lighten.h"
 #include "agent/logrule.h"
 #include "agent/scan_capture.h"
@@ -45,14 +46,7 @@ struct scan {
     struct arena names;
     struct scan_problem problems[PROBLEMS];
     size_t n_problems;
-    struct seen_files { /* open addressing; capacity is a power of two */
-        struct file_id {
-            dev_t dev;
-            ino_t ino;
-            bool used;
-        } * at;
-        size_t n, capacity;
-    } seen;
+    struct file_set seen;
     int64_t shown_ms; /* when progress was written last; 0: not yet */
     int64_t started_ms;
     uint64_t total_bytes, done_bytes; /* as stored, for progress */
@@ -319,43 +313,6 @@ static void scan_fd(struct scan *s, int fd, const struct stat *st)
     unpack_free(u);
 }
 
-static bool file_set_grow(struct seen_files *f)
-{
-    struct seen_files old = *f;
-    f->capacity = old.capacity ? old.capacity * 2 : 64;
-    f->at = calloc(f->capacity, sizeof *f->at);
-    if (!f->at) {
-        *f = old;
-        return false;
-    }
-    for (size_t i = 0; i < old.capacity; i++) {
-        size_t at = (size_t)old.at[i].ino & (f->capacity - 1);
-        while (old.at[i].used && f->at[at].used)
-            at = (at + 1) & (f->capacity - 1);
-        if (old.at[i].used)
-            f->at[at] = old.at[i];
-    }
-    free(old.at);
-    return true;
-}
-
-/* Has this file been read under another name? Links would count their calls again. */
-static bool seen_before(struct scan *s, const struct stat *st)
-{
-    struct seen_files *f = &s->seen;
-    if (f->n * 2 >= f->capacity && !file_set_grow(f))
-        return false;
-    size_t at = (size_t)st->st_ino & (f->capacity - 1);
-    for (; f->at[at].used; at = (at + 1) & (f->capacity - 1))
-        if (f->at[at].ino == st->st_ino && f->at[at].dev == st->st_dev)
-            return true;
-    f->at[at].used = true;
-    f->at[at].ino = st->st_ino;
-    f->at[at].dev = st->st_dev;
-    f->n++;
-    return false;
-}
-
 static void scan_file(struct scan *s, const char *path)
 {
     struct stat st;
@@ -363,7 +320,7 @@ static void scan_file(struct scan *s, const char *path)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) != 0)
         unreadable(s, strerror(errno));
-    else if (!seen_before(s, &st))
+    else if (!file_set_has(&s->seen, &st)) /* links would count their calls again */
         scan_fd(s, fd, &st);
     if (fd >= 0)
         close(fd);
@@ -514,7 +471,7 @@ static void close_scan(struct scan *s)
     price_book_free(s->book);
     arena_release(&s->names);
     buf_release(&s->out);
-    free(s->seen.at);
+    file_set_release(&s->seen);
 }
 
 static void finish_report(struct scan *s)
