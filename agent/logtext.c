@@ -222,6 +222,11 @@ static struct slice next_value(struct slice s, size_t *at)
         *at += v.n + 2;
         return v;
     }
+    if (quoted && s.p[*at] == '\'') { /* cut off */
+        v = slice_from(s, *at + 1);
+        *at = s.n;
+        return v;
+    }
     size_t first = *at;
     while (*at < s.n && !strchr(" \t,;()[]{}", s.p[*at]))
         ++*at;
