@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct websocket_options o = { .masked = data[0] & 1,
                                    .deflate = data[0] & 2,
                                    .no_takeover = data[0] & 4,
-                                   .limits = { 1 << 20, 1200 } };
+                                   .limits = { .bytes = 1 << 20, .ratio = 1200 } };
     run(&o, in, 0, 0, &whole);
     run(&o, in, at, 0, &cut);
     assert(slice_eq(buf_slice(&whole), buf_slice(&cut)));

@@ -18,7 +18,7 @@ static const struct websocket_events events = { on_data, on_end };
 
 #define WIDE                                                                             \
     {                                                                                    \
-        UINT64_C(1) << 30, 1200                                                          \
+        .bytes = UINT64_C(1) << 30, .ratio = 1200                                        \
     }
 
 /* Feeds `in` in two parts; says what came out, and what it died of. */
@@ -185,7 +185,8 @@ static void inflates(void **state)
 
 static void bombs(void **state)
 {
-    struct websocket_options o = { .deflate = true, .limits = { 1 << 20, 1200 } };
+    struct websocket_options o = { .deflate = true,
+                                   .limits = { .bytes = 1 << 20, .ratio = 1200 } };
     struct buf in = { .p = NULL }, body = { .p = NULL }, says = { .p = NULL };
     char *zeros = calloc(1, 4 << 20);
     z_stream *z = ws_deflater(15);
