@@ -29,7 +29,7 @@ struct sample {
     bool sampled;
 };
 
-static void count_call(void *arg, const struct usage *u)
+static void count_call(void *arg, struct usage *u)
 {
     struct sample *s = arg;
     s->calls += u->accounting == ACCOUNTING_CALL;

@@ -55,11 +55,10 @@ struct extract {
     struct guesses guesses;     /* of the records before */
 };
 
-/* Surface, accounting and outcome of a body whose request is unknown, from its shape. */
+/* Surface and accounting of a body whose request is unknown, from its shape. */
 struct shape {
     const char *surface; /* "" if nothing is known */
     enum accounting accounting;
-    enum outcome outcome;
     bool judged; /* the shape alone says that this is a provider's body */
 };
 
@@ -69,7 +68,7 @@ struct shape shape_of(const struct raw *r);
  * Accounting and outcome of a reply: the row's class, corrected by status, error, state
  * and usage. Shared by both doors. `streamed`: the reply came as events after a 200.
  */
-void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
+void judge_outcome(const struct raw *r, const struct provider_hit *hit, bool has_usage,
                    bool streamed, struct usage *u);
 
 /*
@@ -99,7 +98,13 @@ bool judge_shaped(const char *surface, const struct raw *r);
  * traffic types in the words of the others, Anthropic's speed and place among them.
  */
 struct slice judge_tier(const struct raw *r, struct slice said);
-struct slice judge_region(const struct raw *r, struct provider_hit hit);
+struct slice judge_region(const struct raw *r, const struct provider_hit *hit);
+
+/* Are they one name? Most names differ at once. */
+static inline bool judge_same(const char *a, const char *b)
+{
+    return *a == *b && !strcmp(a, b);
+}
 
 /* Does the surface name a model at all, in a reply and in a path? */
 bool judge_names_model(const char *surface);
@@ -118,9 +123,8 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
 void record_stream(struct extract_begun *b, const struct raw *outer, const struct raw *r,
                    struct usage *u);
 
-/* Emit the passes that are charged besides `main`; returns how many. */
-size_t judge_passes(const struct raw *r, const struct usage *main, usage_fn *emit,
-                    void *arg);
+/* Emit a call, then the passes of it that are charged besides; returns how many. */
+size_t judge_emit(const struct raw *r, struct usage *u, usage_fn *emit, void *arg);
 
 /* A provider's name from a model's, for records that name none; "" if not telling. */
 const char *provider_of_model(struct slice model);

@@ -59,7 +59,7 @@ static void give_part(struct exchange *e, struct usage u)
     u.surface = slice_str(*shape.surface ? shape.surface : e->hit.surface);
     u.model = raw_str(&e->reply, S_MODEL);
     u.tier = SLICE("batch");
-    u.region = judge_region(&e->reply, e->hit);
+    u.region = judge_region(&e->reply, &e->hit);
     u.response_id = raw_str(&e->reply, S_ID);
     u.accounting = ACCOUNTING_CALL;
     u.usage_source = SOURCE_NDJSON;

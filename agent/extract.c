@@ -376,7 +376,7 @@ static void names(struct exchange *e, struct usage *u)
     u->scope = slice_of(e->scope, e->scope_n);
     struct provider_hit hit = e->hit;
     hit.region = slice_of(e->region, e->region_n);
-    u->region = judge_region(&e->reply, hit);
+    u->region = judge_region(&e->reply, &hit);
     u->tier = judge_tier(&e->reply, raw_str(&e->reply, S_TIER).n
                                         ? raw_str(&e->reply, S_TIER)
                                         : raw_str(&e->request, S_TIER));
@@ -523,7 +523,7 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
     u.status = e->status;
     names(e, &u);
     bool usage = numbers(e, &u);
-    judge_outcome(&e->reply, e->hit, usage, streamed(e), &u);
+    judge_outcome(&e->reply, &e->hit, usage, streamed(e), &u);
     if (usage)
         u.usage_source = source_of(e);
     if (end == EXTRACT_ABORTED)
@@ -535,6 +535,5 @@ void extract_finish(struct extract *x, enum extract_end end, int64_t ts_ns,
         usage_set(&u, USAGE_bytes_up, e->bytes_up);
         usage_set(&u, USAGE_bytes_down, e->bytes_down);
     }
-    emit(arg, &u);
-    judge_passes(&e->reply, &u, emit, arg);
+    judge_emit(&e->reply, &u, emit, arg);
 }

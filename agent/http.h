@@ -54,10 +54,10 @@ struct http_origin {
 };
 
 /*
- * Receives one judged call, seen = SEEN_CAPTURE, with its latencies. `u`, `o` and their
- * slices are valid during the call.
+ * Receives one judged call, seen = SEEN_CAPTURE, with its latencies, to change as it
+ * likes. `u`, `o` and their slices are valid during the call.
  */
-typedef void http_call_fn(void *arg, const struct usage *u, const struct http_origin *o);
+typedef void http_call_fn(void *arg, struct usage *u, const struct http_origin *o);
 
 /* Whose call begins here? Sets rule and label of *notes. Borrows during the call. */
 struct flow_info;

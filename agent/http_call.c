@@ -124,7 +124,7 @@ void http_call_response(struct http_call *c, uint16_t status,
 }
 
 /* A call of a batch whose results are being read: made earlier, so without latencies. */
-static void part(void *arg, const struct usage *u)
+static void part(void *arg, struct usage *u)
 {
     struct http_call *c = arg;
     if (!c->delivered && (c->delivered = malloc(sizeof *c->delivered))) {
@@ -250,7 +250,7 @@ struct verdict {
     struct usage *delivered;
 };
 
-static void emit(void *arg, const struct usage *judged)
+static void emit(void *arg, struct usage *u)
 {
     struct verdict *v = arg;
     const struct http_call *c = v->call;
@@ -261,18 +261,17 @@ static void emit(void *arg, const struct usage *judged)
                              .stream = c->stream,
                              .delivered = v->delivered,
                              .notes = &c->notes };
-    struct usage u = *judged;
-    if (u.accounting == ACCOUNTING_CALL &&
-        (c->lost || (c->lost_request && u.quality != QUALITY_EXACT)))
-        forget_numbers(&u);
+    if (u->accounting == ACCOUNTING_CALL &&
+        (c->lost || (c->lost_request && u->quality != QUALITY_EXACT)))
+        forget_numbers(u);
     if (!v->extra) {
-        u.ttfb_us = micros(c->sent_ns, c->byte_ns);
-        u.ttft_us = micros(c->sent_ns, c->token_ns);
-        u.total_us = micros(c->first_ns, c->end_ns);
+        u->ttfb_us = micros(c->sent_ns, c->byte_ns);
+        u->ttft_us = micros(c->sent_ns, c->token_ns);
+        u->total_us = micros(c->first_ns, c->end_ns);
     }
-    u.seen = SEEN_CAPTURE;
+    u->seen = SEEN_CAPTURE;
     v->extra = true;
-    conn->shared->emit(conn->shared->arg, &u, &o);
+    conn->shared->emit(conn->shared->arg, u, &o);
 }
 
 static void judge(struct http_call *c)

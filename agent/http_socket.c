@@ -59,7 +59,7 @@ struct http_socket *http_socket_new(struct http_call *c,
 /* --- messages -------------------------------------------------------------------------
  */
 
-static void on_call(void *arg, const struct usage *u)
+static void on_call(void *arg, struct usage *u)
 {
     const struct http_socket *s = arg;
     const struct http_conn *conn = s->call->conn;

@@ -57,7 +57,7 @@ static const struct kind *kind_of(const struct kind *k, size_t n, struct slice n
 
 static bool state_is(const struct raw *r, const char *state)
 {
-    return slice_eq(raw_str(r, S_STATE), slice_str(state));
+    return raw_str(r, S_STATE).n && slice_eq(raw_str(r, S_STATE), slice_str(state));
 }
 
 static bool pending(const struct raw *r)
@@ -140,41 +140,41 @@ static bool is_poll(enum accounting a)
     return a == ACCOUNTING_REPORT;
 }
 
-static bool surface_is(struct provider_hit hit, const char *surface)
+static bool surface_is(const struct provider_hit *hit, const char *surface)
 {
-    return !strcmp(hit.surface, surface);
+    return judge_same(hit->surface, surface);
 }
 
 /* Work that was only accepted: its numbers come with a later request. */
-static bool accepted(const struct raw *r, struct provider_hit hit)
+static bool accepted(const struct raw *r, const struct provider_hit *hit)
 {
     if (surface_is(hit, "openai.responses") || surface_is(hit, "gemini.interactions"))
         return pending(r);
     return false;
 }
 
-void judge_outcome(const struct raw *r, struct provider_hit hit, bool has_usage,
+void judge_outcome(const struct raw *r, const struct provider_hit *hit, bool has_usage,
                    bool streamed, struct usage *u)
 {
     bool refused = u->status >= 300 || (u->status && u->status < 200 && u->status != 101);
     bool error = r->flags & F_ERROR;
-    u->accounting = hit.accounting;
-    u->outcome = hit.accounting == ACCOUNTING_NONE ? OUTCOME_NA
-                 : refused                         ? OUTCOME_ERROR
-                                                   : OUTCOME_OK;
-    if (hit.accounting == ACCOUNTING_NONE || hit.accounting == ACCOUNTING_FREE)
+    u->accounting = hit->accounting;
+    u->outcome = hit->accounting == ACCOUNTING_NONE ? OUTCOME_NA
+                 : refused                          ? OUTCOME_ERROR
+                                                    : OUTCOME_OK;
+    if (hit->accounting == ACCOUNTING_NONE || hit->accounting == ACCOUNTING_FREE)
         return;
     if (refused) {
-        u->accounting = is_poll(hit.accounting) ? ACCOUNTING_FREE : ACCOUNTING_ERROR;
+        u->accounting = is_poll(hit->accounting) ? ACCOUNTING_FREE : ACCOUNTING_ERROR;
         return;
     }
-    if (is_poll(hit.accounting)) {
+    if (is_poll(hit->accounting)) {
         u->accounting = has_usage ? ACCOUNTING_REPORT : ACCOUNTING_FREE;
         if (surface_is(hit, "openai.responses_retrieve") && pending(r))
             u->outcome = OUTCOME_PENDING;
         return;
     }
-    if (hit.accounting == ACCOUNTING_DEFERRED) {
+    if (hit->accounting == ACCOUNTING_DEFERRED) {
         if (has_usage && surface_is(hit, "openai.assistants_run"))
             u->accounting = ACCOUNTING_CALL;
         else if (error && !streamed && !has_usage)
@@ -257,7 +257,7 @@ bool judge_shaped(const char *surface, const struct raw *r)
     return raw_has(r, N_TOTAL) || raw_has(r, N_C_SEARCHES);
 }
 
-struct slice judge_region(const struct raw *r, struct provider_hit hit)
+struct slice judge_region(const struct raw *r, const struct provider_hit *hit)
 {
     struct slice geo = raw_str(r, S_GEO);
     if (geo.n)
@@ -265,8 +265,8 @@ struct slice judge_region(const struct raw *r, struct provider_hit hit)
                    ? (struct slice){ NULL, 0 }
                    : geo;
     /* Claude on AWS' marketplace: the host's region is no price */
-    bool anthropic = hit.provider && !strcmp(hit.provider, "anthropic");
-    return anthropic ? (struct slice){ NULL, 0 } : hit.region;
+    bool anthropic = hit->provider && judge_same(hit->provider, "anthropic");
+    return anthropic ? (struct slice){ NULL, 0 } : hit->region;
 }
 
 struct slice judge_tier(const struct raw *r, struct slice said)
@@ -284,37 +284,48 @@ struct slice judge_tier(const struct raw *r, struct slice said)
 
 bool judge_names_model(const char *surface)
 {
-    return strcmp(surface, "admin") != 0 && strcmp(surface, "bedrock.agent_admin") != 0;
+    return !judge_same(surface, "admin") && !judge_same(surface, "bedrock.agent_admin");
 }
 
 void judge_batch_line(const char *surface, struct usage *u)
 {
-    if (!judge_is_batch(surface) || !strcmp(surface, "gemini.batch_results"))
+    if (!judge_is_batch(surface) || judge_same(surface, "gemini.batch_results"))
         return;
     u->have |= 1u << USAGE_cache_read | 1u << USAGE_reasoning;
     if (!(u->have & (1u << USAGE_cache_write_5m | 1u << USAGE_cache_write_1h)))
         u->have |= 1u << USAGE_cache_write;
 }
 
-size_t judge_passes(const struct raw *r, const struct usage *main, usage_fn *emit,
-                    void *arg)
+/* A pass of the call `main` as a call of its own. */
+static struct usage pass_of(const struct usage *main, const struct raw_pass *p)
 {
-    size_t n = 0;
+    struct usage u = *main;
+    memset(u.v, 0, sizeof u.v);
+    u.have = 0;
+    u.check = CHECK_NO_TOTAL;
+    u.ttfb_us = u.ttft_us = u.total_us = -1;
+    u.agg_n = !slice_eq(p->type, SLICE("compaction")); /* that is the call's */
+    if (p->model.n)
+        u.model = p->model;
+    normalise_pass(p, &u);
+    return u;
+}
+
+size_t judge_emit(const struct raw *r, struct usage *u, usage_fn *emit, void *arg)
+{
+    size_t n = 1;
+    if (!r->passes) {
+        emit(arg, u);
+        return n;
+    }
+    const struct usage main = *u;
+    emit(arg, u);
     for (unsigned i = 0; i < r->passes; i++) {
         if (!normalise_pass_is_extra(&r->pass[i]))
             continue;
-        struct usage u = *main;
-        memset(u.v, 0, sizeof u.v);
-        u.have = 0;
-        u.check = CHECK_NO_TOTAL;
-        u.ttfb_us = u.ttft_us = u.total_us = -1;
-        u.pass = (uint16_t)(i + 1);
-        u.agg_n =
-            !slice_eq(r->pass[i].type, SLICE("compaction")); /* that is the call's */
-        if (r->pass[i].model.n)
-            u.model = r->pass[i].model;
-        normalise_pass(&r->pass[i], &u);
-        emit(arg, &u);
+        struct usage pass = pass_of(&main, &r->pass[i]);
+        pass.pass = (uint16_t)(i + 1);
+        emit(arg, &pass);
         n++;
     }
     return n;

@@ -10,26 +10,25 @@ static const char *const of_many = "a line of a record of several";
 
 enum { LOOKS = 16 /* records after which the inner format is taken as known */ };
 
-static void on_usage(void *arg, const struct usage *judged)
+static void on_usage(void *arg, struct usage *u)
 {
     struct logline_judging *j = arg;
     struct logline *l = j->l;
-    struct usage u = *judged;
-    if (u.app.n == 0)
-        u.app = l->app_s;
-    if (u.environment.n == 0)
-        u.environment = l->environment_s;
-    if (u.ts_ns != USAGE_NO_TIME) {
-        l->last_ns = u.ts_ns;
+    if (u->app.n == 0)
+        u->app = l->app_s;
+    if (u->environment.n == 0)
+        u->environment = l->environment_s;
+    if (u->ts_ns != USAGE_NO_TIME) {
+        l->last_ns = u->ts_ns;
     } else {
-        u.ts_ns = l->last_ns != USAGE_NO_TIME ? l->last_ns : l->mtime_ns;
+        u->ts_ns = l->last_ns != USAGE_NO_TIME ? l->last_ns : l->mtime_ns;
         l->stats.time_guessed++;
     }
-    u.seen = SEEN_LOG;
-    l->stats.records += u.accounting != ACCOUNTING_NONE;
+    u->seen = SEEN_LOG;
+    l->stats.records += u->accounting != ACCOUNTING_NONE;
     if (j->session.n)
-        log_claude_message(&l->claude, j->session, &u);
-    j->emit(j->arg, &u);
+        log_claude_message(&l->claude, j->session, u);
+    j->emit(j->arg, u);
 }
 
 static size_t record_of(struct logline_judging *j, struct slice json,

@@ -64,31 +64,30 @@ static void reload_dedup(struct pipeline *p)
                           "them may count twice");
 }
 
-void pipeline_call(void *arg, const struct usage *seen)
+void pipeline_call(void *arg, struct usage *u)
 {
     struct pipeline *p = arg;
-    struct usage u = *seen;
-    if (u.accounting == ACCOUNTING_NONE)
+    if (u->accounting == ACCOUNTING_NONE)
         return;
     if (p->pending++ == 0)
         p->pending_since_ms = p->now.mono_ms;
-    give_time(p, &u);
+    give_time(p, u);
     if (p->unloaded)
         reload_dedup(p);
-    if (dedup_judge(p->dedup, &u) == DEDUP_AGAIN) {
+    if (dedup_judge(p->dedup, u) == DEDUP_AGAIN) {
         p->count.repeats++;
         return;
     }
-    if (!rollup_counts(&u)) {
+    if (!rollup_counts(u)) {
         p->count.not_billed++;
         return;
     }
-    p->count.calls += u.agg_n;
+    p->count.calls += u->agg_n;
     /* A source that cannot wait goes on: in memory, and no longer by the minute. */
     bool full = p->retry_ms && delta_stats(p->delta).entries >= ENTRIES_MAX;
-    enum status st = full ? delta_fold(p->delta, &u) : delta_add(p->delta, &u);
+    enum status st = full ? delta_fold(p->delta, u) : delta_add(p->delta, u);
     if (st == ST_FULL) {
-        p->count.spool_full += u.agg_n;
+        p->count.spool_full += u->agg_n;
     } else if (st != ST_OK) {
         p->count.no_memory++;
         log_error(p->log, "out of memory: a call is missing in the totals");

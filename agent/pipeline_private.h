@@ -57,7 +57,7 @@ struct source_time pipeline_clocks(void);
 /* Of what the spool remembers: spool_load_dedup's callback. */
 void pipeline_load_dedup(void *arg, uint64_t hash, int64_t hour, struct slice blob);
 /* A judged call of any source. */
-void pipeline_call(void *arg, const struct usage *seen);
+void pipeline_call(void *arg, struct usage *u);
 /* There was something to do: the quiet begins anew. */
 void pipeline_worked(struct pipeline *p);
 

@@ -554,8 +554,7 @@ size_t extract_record(struct extract *x, struct slice json,
         if (hint->begun &&
             (f->raw.have_str | (outer ? outer->have_str : 0)) >> S_TYPE & 1)
             record_stream(hint->begun, outer, &f->raw, &u);
-        emit(arg, &u);
-        n += 1 + judge_passes(&f->raw, &u, emit, arg);
+        n += judge_emit(&f->raw, &u, emit, arg);
     }
     return n;
 }

@@ -84,17 +84,17 @@ static struct slice span(struct extract *x, const struct raw *r, const struct us
 }
 
 /* A line of a batch's results, which applications download and log. */
-static bool of_batch(const struct raw *r, struct provider_hit hit)
+static bool of_batch(const struct raw *r, const struct provider_hit *hit)
 {
     if (!(r->flags & (F_BATCH | F_CUSTOM_ID | F_KEY)) || raw_str(r, S_PATH).n)
         return false;
     if (r->flags & F_CUSTOM_ID)
-        return raw_has(r, N_STATUS) || !strcmp(hit.surface, "anthropic.messages");
+        return raw_has(r, N_STATUS) || judge_same(hit->surface, "anthropic.messages");
     return r->flags & F_BATCH ||
-           (!strcmp(hit.surface, "gemini.generate") && !raw_str(r, S_TIME).n);
+           (judge_same(hit->surface, "gemini.generate") && !raw_str(r, S_TIME).n);
 }
 
-static void names(struct extract *x, const struct raw *r, struct provider_hit hit,
+static void names(struct extract *x, const struct raw *r, const struct provider_hit *hit,
                   struct usage *u)
 {
     u->app = raw_str(r, S_APP);
@@ -103,16 +103,16 @@ static void names(struct extract *x, const struct raw *r, struct provider_hit hi
     u->tier = judge_tier(r, raw_str(r, S_TIER));
     if (of_batch(r, hit))
         u->tier = SLICE("batch");
-    if (judge_names_model(hit.surface)) {
+    if (judge_names_model(hit->surface)) {
         u->model_request =
-            raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit.model;
+            raw_str(r, S_MODEL_REQUEST).n ? raw_str(r, S_MODEL_REQUEST) : hit->model;
         u->model = raw_str(r, S_MODEL).n ? raw_str(r, S_MODEL) : u->model_request;
     }
     u->region = judge_region(r, hit);
     if (r->flags & (F_USAGE | F_CANDIDATES) || r->have_str >> S_OBJECT & 1 ||
         r->have_str >> S_TYPE & 1)
-        u->response_id = *hit.surface
-                             ? judge_id(hit.surface, u->status, false, raw_str(r, S_ID))
+        u->response_id = *hit->surface
+                             ? judge_id(hit->surface, u->status, false, raw_str(r, S_ID))
                              : raw_str(r, S_ID);
     else if (names_reply(raw_str(r, S_ID)))
         u->response_id = raw_str(r, S_ID);
@@ -167,7 +167,7 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
     struct provider_hit hit = route(x, r, provider);
     if (hit.if_shaped && !judge_shaped(hit.surface, r))
         hit = (struct provider_hit){ .surface = "none" };
-    if (!strcmp(hit.surface, "gemini.batch_results") && !normalise_has_usage(r))
+    if (judge_same(hit.surface, "gemini.batch_results") && !normalise_has_usage(r))
         hit.surface = "admin", hit.accounting = ACCOUNTING_FREE; /* any other file */
     if (*hit.surface && hit.accounting == ACCOUNTING_NONE && !normalise_has_usage(r))
         return false;
@@ -176,8 +176,8 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         hit.accounting = shape.accounting;
         hit.provider = NULL;
     }
-    names(x, r, hit, u);
-    if (!hit.provider || !strcmp(hit.provider, "compat"))
+    names(x, r, &hit, u);
+    if (!hit.provider || judge_same(hit.provider, "compat"))
         u->provider = provider.n     ? provider
                       : hit.provider ? slice_str(hit.provider)
                                      : slice_str(provider_of_model(u->model));
@@ -185,11 +185,11 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
         u->provider = slice_str(hit.provider);
     u->surface = slice_str(hit.surface);
     bool usage = hit.accounting != ACCOUNTING_FREE && normalise(r, u->provider, u);
-    if (r->items && !strcmp(hit.surface, "openai.images"))
+    if (r->items && judge_same(hit.surface, "openai.images"))
         usage_set(u, USAGE_images, r->items);
     if (usage)
         judge_batch_line(hit.surface, u);
-    judge_outcome(r, hit, usage, false, u);
+    judge_outcome(r, &hit, usage, false, u);
     if (usage)
         u->usage_source = r->flags & F_USAGE ? SOURCE_JSON : SOURCE_LOG;
     /* A counter that is no count makes the others no exact usage either. */

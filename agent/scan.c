@@ -152,34 +152,33 @@ static void deliver(struct usage *sum, const struct usage *u, enum dedup_verdict
             usage_set(sum, f, sum->v[f] + u->v[f]);
 }
 
-static void on_record(void *arg, const struct usage *judged)
+static void on_record(void *arg, struct usage *u)
 {
     struct scan *s = arg;
-    struct usage u = *judged;
     bool calls = s->opt->output == SCAN_CALLS;
-    if (u.ts_ns != USAGE_NO_TIME &&
-        (u.ts_ns < s->opt->from_ns || u.ts_ns >= s->opt->to_ns)) {
+    if (u->ts_ns != USAGE_NO_TIME &&
+        (u->ts_ns < s->opt->from_ns || u->ts_ns >= s->opt->to_ns)) {
         s->report.outside++;
         return;
     }
-    if (u.accounting == ACCOUNTING_NONE) {
+    if (u->accounting == ACCOUNTING_NONE) {
         if (calls && s->opt->all)
-            print_call(s, &u, DEDUP_NEW);
+            print_call(s, u, DEDUP_NEW);
         return;
     }
-    enum dedup_verdict verdict = s->dedup ? dedup_judge(s->dedup, &u) : DEDUP_NEW;
+    enum dedup_verdict verdict = s->dedup ? dedup_judge(s->dedup, u) : DEDUP_NEW;
     if (verdict == DEDUP_NEW)
-        s->report.accountings[u.accounting]++;
-    if (u.accounting == ACCOUNTING_CALL && verdict != DEDUP_AGAIN && !calls &&
-        tally_add(s->tally, &u) != ST_OK)
+        s->report.accountings[u->accounting]++;
+    if (u->accounting == ACCOUNTING_CALL && verdict != DEDUP_AGAIN && !calls &&
+        tally_add(s->tally, u) != ST_OK)
         s->report.lost++;
     if (s->origin && s->origin->part)
-        deliver(s->origin->delivered, &u, verdict);
+        deliver(s->origin->delivered, u, verdict);
     else if (calls)
-        print_call(s, &u, verdict);
+        print_call(s, u, verdict);
 }
 
-static void on_captured(void *arg, const struct usage *u, const struct http_origin *o)
+static void on_captured(void *arg, struct usage *u, const struct http_origin *o)
 {
     struct scan *s = arg;
     s->report.log.records += u->accounting != ACCOUNTING_NONE && !o->part;

@@ -111,16 +111,15 @@ static void take_notes(struct live_source *s, const struct usage *u,
         l->tokens = n->left_tokens;
 }
 
-static void on_call(void *arg, const struct usage *judged, const struct http_origin *o)
+static void on_call(void *arg, struct usage *u, const struct http_origin *o)
 {
     struct live_source *s = arg;
-    struct usage u = *judged;
-    if (u.accounting == ACCOUNTING_NONE)
+    if (u->accounting == ACCOUNTING_NONE)
         return;
-    take_notes(s, &u, o->notes);
-    attribute_names(s->c, o->notes, &u.app, &u.environment);
+    take_notes(s, u, o->notes);
+    attribute_names(s->c, o->notes, &u->app, &u->environment);
     s->calls++;
-    s->env->emit(s->env->emit_arg, &u);
+    s->env->emit(s->env->emit_arg, u);
 }
 
 /* What could not be read of an LLM API is a row too: of quality missing, surface dark. */

@@ -15,11 +15,6 @@ bool slice_ieq(struct slice a, struct slice b)
     return a.n == b.n && slice_istarts(a, b);
 }
 
-bool slice_starts(struct slice s, struct slice prefix)
-{
-    return slice_eq(slice_head(s, prefix.n), prefix);
-}
-
 bool slice_istarts(struct slice s, struct slice prefix)
 {
     if (s.n < prefix.n)
@@ -28,12 +23,6 @@ bool slice_istarts(struct slice s, struct slice prefix)
         if (fold(s.p[i]) != fold(prefix.p[i]))
             return false;
     return true;
-}
-
-bool slice_ends(struct slice s, struct slice suffix)
-{
-    return s.n >= suffix.n &&
-           slice_eq(slice_of(s.p + (s.n - suffix.n), suffix.n), suffix);
 }
 
 int slice_cmp(struct slice a, struct slice b)

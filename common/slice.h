@@ -37,6 +37,17 @@ static inline bool slice_eq(struct slice a, struct slice b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+static inline bool slice_starts(struct slice s, struct slice prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+static inline bool slice_ends(struct slice s, struct slice suffix)
+{
+    return s.n >= suffix.n &&
+           (suffix.n == 0 || memcmp(s.p + (s.n - suffix.n), suffix.p, suffix.n) == 0);
+}
+
 /* The bytes from `at` on; empty when at >= s.n. */
 static inline struct slice slice_from(struct slice s, size_t at)
 {
@@ -49,11 +60,9 @@ static inline struct slice slice_head(struct slice s, size_t n)
     return (struct slice){ s.p, n < s.n ? n : s.n };
 }
 
-bool slice_ieq(struct slice a, struct slice b); /* ASCII case folded */
-bool slice_starts(struct slice s, struct slice prefix);
+bool slice_ieq(struct slice a, struct slice b);          /* ASCII case folded */
 bool slice_istarts(struct slice s, struct slice prefix); /* ASCII case folded */
-bool slice_ends(struct slice s, struct slice suffix);
-int slice_cmp(struct slice a, struct slice b); /* memcmp order, shorter first */
+int slice_cmp(struct slice a, struct slice b);           /* memcmp order, shorter first */
 
 /* Offset of the first `needle` (or byte) in s, or SIZE_MAX. */
 size_t slice_find(struct slice s, struct slice needle);

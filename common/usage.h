@@ -103,8 +103,9 @@ struct usage {
 
 #define USAGE_NO_TIME INT64_MIN
 
-/* Receives one judged call; `u` and its slices are valid during the call. */
-typedef void usage_fn(void *arg, const struct usage *u);
+/* Receives one judged call, to change as it likes; `u` and its slices are valid during
+ * the call. */
+typedef void usage_fn(void *arg, struct usage *u);
 
 /* An empty call: nothing reported, no time, agg_n 1, no total, latencies unknown. */
 void usage_init(struct usage *u);

@@ -32,7 +32,7 @@ struct verdict {
     size_t n;
 };
 
-static void keep(void *arg, const struct usage *u)
+static void keep(void *arg, struct usage *u)
 {
     struct verdict *v = arg;
     if (v->n++ == 0)

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void on_call(void *arg, const struct usage *u, const struct http_origin *o)
+static void on_call(void *arg, struct usage *u, const struct http_origin *o)
 {
     assert(u->seen == SEEN_CAPTURE && o->client.n == 1);
     ++*(uint64_t *)arg;

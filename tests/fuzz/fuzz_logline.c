@@ -13,7 +13,7 @@ struct reader {
     uint64_t records;
 };
 
-static void note(void *arg, const struct usage *u)
+static void note(void *arg, struct usage *u)
 {
     struct reader *r = arg;
     if (logline_record_number(r->l) == 0 || u->seen != SEEN_LOG)

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void note(void *arg, const struct usage *u)
+static void note(void *arg, struct usage *u)
 {
     (void)arg;
     if (u->seen != SEEN_LOG)

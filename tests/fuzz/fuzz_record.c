@@ -15,7 +15,7 @@ struct sums {
     size_t n;
 };
 
-static void keep(void *arg, const struct usage *u)
+static void keep(void *arg, struct usage *u)
 {
     struct sums *s = arg;
     s->n++;

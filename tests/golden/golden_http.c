@@ -20,7 +20,7 @@ struct wire {
     unsigned on_it; /* exchanges on the connection at hand */
 };
 
-static void keep_verdict(void *arg, const struct usage *u, const struct http_origin *o)
+static void keep_verdict(void *arg, struct usage *u, const struct http_origin *o)
 {
     struct wire *w = arg;
     if (!o->part) /* calls of a batch are in the sums of their report, too */

@@ -8,7 +8,7 @@ static void keep(char *to, struct slice s)
     snprintf(to, VERDICT_TEXT, "%.*s", SLICE_FMT(s));
 }
 
-void verdicts_keep(void *arg, const struct usage *u)
+void verdicts_keep(void *arg, struct usage *u)
 {
     struct verdicts *v = arg;
     if (v->n == VERDICTS)

@@ -13,7 +13,7 @@ struct verdicts {
     size_t n;
 };
 
-void verdicts_keep(void *arg, const struct usage *u);
+void verdicts_keep(void *arg, struct usage *u);
 
 /* What a comparison leaves out. */
 enum verdict_skip {

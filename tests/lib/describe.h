@@ -15,7 +15,7 @@ static inline void describe_name(struct buf *b, const char *key, struct slice v)
         buf_addf(b, " %s=%.*s", key, SLICE_FMT(v));
 }
 
-static inline void describe(void *arg, const struct usage *u)
+static inline void describe(void *arg, struct usage *u)
 {
     struct buf *b = arg;
     if (b->n)

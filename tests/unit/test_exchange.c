@@ -8,7 +8,7 @@ struct got {
     size_t n;
 };
 
-static void keep(void *arg, const struct usage *u)
+static void keep(void *arg, struct usage *u)
 {
     struct got *g = arg;
     if (g->n == COUNT_OF(g->u))

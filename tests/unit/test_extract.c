@@ -19,7 +19,7 @@ struct calls {
     size_t n;
 };
 
-static void keep(void *arg, const struct usage *u)
+static void keep(void *arg, struct usage *u)
 {
     struct calls *c = arg;
     assert_true(c->n < CALLS);
@@ -168,7 +168,7 @@ static void broken_json_in_a_string(void **state)
     extract_free(x);
 }
 
-static void count(void *arg, const struct usage *u)
+static void count(void *arg, struct usage *u)
 {
     (void)u;
     ++*(size_t *)arg;

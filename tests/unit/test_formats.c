@@ -99,7 +99,7 @@ static void test_walk_deep(void **state)
 /* --- the formats ----------------------------------------------------------------------
  */
 
-static void note(void *arg, const struct usage *u)
+static void note(void *arg, struct usage *u)
 {
     static const char *const names[USAGE_CLASSES] = {
         "in", "cr", "5m", "1h", "cw", "out"

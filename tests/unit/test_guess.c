@@ -72,7 +72,7 @@ static void mutate(struct rng *r, struct buf *b)
     }
 }
 
-static void write_call(void *arg, const struct usage *u)
+static void write_call(void *arg, struct usage *u)
 {
     const struct slice names[] = { u->app,         u->environment, u->provider,
                                    u->surface,     u->model,       u->model_request,

@@ -19,7 +19,7 @@ struct tally_of {
     uint64_t input;
 };
 
-static void on_usage(void *arg, const struct usage *u)
+static void on_usage(void *arg, struct usage *u)
 {
     struct tally_of *s = arg;
     s->calls += u->accounting == ACCOUNTING_CALL;

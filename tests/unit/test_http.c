@@ -13,7 +13,7 @@ struct world {
     struct usage last; /* its slices are dead */
 };
 
-static void note(void *arg, const struct usage *u, const struct http_origin *o)
+static void note(void *arg, struct usage *u, const struct http_origin *o)
 {
     struct world *w = arg;
     struct buf *b = &w->says;

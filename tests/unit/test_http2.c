@@ -341,7 +341,7 @@ static const struct {
 /* --- reading --------------------------------------------------------------------------
  */
 
-static void note(void *arg, const struct usage *u, const struct http_origin *o)
+static void note(void *arg, struct usage *u, const struct http_origin *o)
 {
     struct watch *w = arg;
     buf_add(&w->says, u->model);

@@ -11,7 +11,7 @@
 #include "agent/logline.h"
 #include "common/instant.h"
 
-static void note(void *arg, const struct usage *u)
+static void note(void *arg, struct usage *u)
 {
     struct buf *b = arg;
     buf_addf(b, "%.*s %llu/%llu ", SLICE_FMT(u->model),

@@ -16,7 +16,7 @@ struct notes {
     struct buf text; /* "model in/out@number time app;" per record */
 };
 
-static void note(void *arg, const struct usage *u)
+static void note(void *arg, struct usage *u)
 {
     struct notes *s = arg;
     buf_addf(&s->text, "%.*s %llu/%llu@%llu ", SLICE_FMT(u->model),

@@ -11,7 +11,7 @@
 #include "agent/logrule.h"
 #include "common/instant.h"
 
-static void note(void *arg, const struct usage *u)
+static void note(void *arg, struct usage *u)
 {
     struct buf *b = arg;
     buf_addf(b, "%s %.*s %llu+%llu/%llu", usage_accounting_name(u->accounting),

@@ -12,7 +12,7 @@ struct world {
     struct buf says;
 };
 
-static void note(void *arg, const struct usage *u, const struct http_origin *o)
+static void note(void *arg, struct usage *u, const struct http_origin *o)
 {
     struct world *w = arg;
     struct buf *b = &w->says;

@@ -26,7 +26,7 @@ struct row {
 /* Calls of a batch come before the report of their sums: put here behind it. */
 static struct buf parts;
 
-static void part(void *arg, const struct usage *u)
+static void part(void *arg, struct usage *u)
 {
     (void)arg;
     describe(&parts, u);
