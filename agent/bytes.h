@@ -1,8 +1,8 @@
 /*
- * The inner loops of the walk over a whole JSON text (record.c) and of the table of
- * recent calls (dedup.c): where a string ends, where a passed-over value turns, do these
- * few bytes stand here. Each as plain C and 16 or 32 bytes at a time; tests hold the two
- * against each other.
+ * The inner loops of the walk over a whole JSON text (record.c, quotes.c) and of the
+ * table of recent calls (dedup.c): which of 16 bytes are these, where does a passed-over
+ * value turn, do these few bytes stand here. Each as plain C and 16 or 32 bytes at a
+ * time; tests hold the two against each other.
  *
  * Bounds are exact: no byte at or behind `end` is read. Refuses: to know JSON.
  */
@@ -17,14 +17,6 @@
 
 enum { BYTES_SAME = 32 /* longest text that bytes_same compares */ };
 
-/* First '"' or '\\' at or after p, or end. */
-static inline const char *bytes_quote_plain(const char *p, const char *end)
-{
-    while (p < end && *p != '"' && *p != '\\')
-        p++;
-    return p;
-}
-
 /* First quote or bracket at or after p, or end; '[' and '{', ']' and '}' differ in one
  * bit. */
 static inline const char *bytes_bracket_plain(const char *p, const char *end)
@@ -35,20 +27,26 @@ static inline const char *bytes_bracket_plain(const char *p, const char *end)
 }
 
 /* Bit i: the byte at p[i] is c, of 16. */
-static inline unsigned bytes_equal_plain(const void *p, unsigned char c)
+static inline uint32_t bytes_equal_plain(const void *p, unsigned char c)
 {
-    unsigned hits = 0;
+    uint32_t hits = 0;
     for (unsigned i = 0; i < 16; i++)
-        hits |= (unsigned)(((const unsigned char *)p)[i] == c) << i;
+        hits |= (uint32_t)(((const unsigned char *)p)[i] == c) << i;
     return hits;
+}
+
+/* Bit i: the byte at p[i] is a quote or a backslash, of 16. */
+static inline uint32_t bytes_quotes_plain(const char *p)
+{
+    return bytes_equal_plain(p, '"') | bytes_equal_plain(p, '\\');
 }
 
 #ifdef __SSE2__
 
-static inline unsigned bytes_equal(const void *p, unsigned char c)
+static inline uint32_t bytes_equal(const void *p, unsigned char c)
 {
     __m128i v = _mm_loadu_si128((const __m128i *)p);
-    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)));
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)));
 }
 
 static inline __m128i bytes_load(const char *p)
@@ -56,27 +54,12 @@ static inline __m128i bytes_load(const char *p)
     return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-static inline unsigned bytes_quotes(const char *p)
+static inline uint32_t bytes_quotes(const char *p)
 {
     const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
     __m128i v = bytes_load(p);
-    return (unsigned)_mm_movemask_epi8(
+    return (uint32_t)_mm_movemask_epi8(
         _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
-}
-
-static inline const char *bytes_quote(const char *p, const char *end)
-{
-    for (; end - p >= 32; p += 32) { /* most strings end in the first round */
-        unsigned hits = bytes_quotes(p) | bytes_quotes(p + 16) << 16;
-        if (hits)
-            return p + __builtin_ctz(hits);
-    }
-    for (; end - p >= 16; p += 16) {
-        unsigned hits = bytes_quotes(p);
-        if (hits)
-            return p + __builtin_ctz(hits);
-    }
-    return bytes_quote_plain(p, end);
 }
 
 static inline const char *bytes_bracket(const char *p, const char *end)
@@ -109,14 +92,14 @@ static inline bool bytes_same(const char *p, size_t room, const char *text, unsi
 
 #else
 
-static inline unsigned bytes_equal(const void *p, unsigned char c)
+static inline uint32_t bytes_equal(const void *p, unsigned char c)
 {
     return bytes_equal_plain(p, c);
 }
 
-static inline const char *bytes_quote(const char *p, const char *end)
+static inline uint32_t bytes_quotes(const char *p)
 {
-    return bytes_quote_plain(p, end);
+    return bytes_quotes_plain(p);
 }
 
 static inline const char *bytes_bracket(const char *p, const char *end)

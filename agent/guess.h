@@ -17,12 +17,21 @@
 
 enum { GUESS_SETS = 256, GUESS_WAYS = 2 };
 
+/* What follows the text of a guess. */
+enum guess_value {
+    GUESS_ANY,    /* no string, or it was not seen */
+    GUESS_PASSED, /* the inside of a string that nobody wants */
+    GUESS_NAME,   /* the inside of a string that names something: raw_name */
+    GUESS_STRING, /* the inside of any other */
+};
+
 struct guess {
-    char text[BYTES_SAME]; /* from behind a value, or '{', up to the next value */
+    char text[BYTES_SAME]; /* from behind a value, or '{', into the next value */
     const struct raw_key *key;
     struct guess *next; /* the set of what follows */
     uint16_t state;     /* where it may stand; 0: nowhere */
     uint8_t n;          /* of text */
+    uint8_t value;      /* enum guess_value: the text ends with the string's quote */
 };
 
 struct guesses {
@@ -46,8 +55,9 @@ static inline const struct guess *guess_find(const struct guess *set, unsigned s
 }
 
 /*
- * `text` stood there, it names the member `name` of meaning `key`; the older guess of the
- * set is forgotten for it (a long text is not kept). Returns the set of what follows.
+ * `text` stood there, it names the member `name` of meaning `key`, whose value is a
+ * string if it ends with a quote; the older guess of the set is forgotten for it (a long
+ * text is not kept). Returns the set of what follows.
  */
 struct guess *guess_learn(struct guesses *g, struct guess *set, unsigned state,
                           struct slice text, struct slice name,

@@ -7,9 +7,9 @@
  * This walk and the incremental one (walk.c) share the table of keys; it exists because a
  * whole text can be read several times faster than a stream of pieces.
  */
-#include "agent/bytes.h"
 #include "agent/engine.h"
 #include "agent/normalise.h"
+#include "agent/quotes.h"
 
 #include <stdlib.h>
 
@@ -19,11 +19,11 @@
 struct text {
     struct extract *x;
     const char *p, *first, *end;
-    const char *why;   /* set when the text is not JSON */
-    struct raw *raw;   /* of the object at hand, NULL outside of all */
-    int frame;         /* the same by number, -1 */
-    unsigned level;    /* of JSON inside strings */
-    struct guess *set; /* what may follow here */
+    const char *why;         /* set when the text is not JSON */
+    struct raw *raw;         /* of the object at hand, NULL outside of all */
+    int frame;               /* the same by number, -1 */
+    unsigned level;          /* of JSON inside strings */
+    const struct guess *set; /* what may follow here */
 };
 
 /* --- bytes ----------------------------------------------------------------------------
@@ -45,16 +45,11 @@ static inline void space(struct text *t)
 /* At an opening quote: *s gets what stands between the quotes, still escaped. */
 INLINE bool string(struct text *t, struct slice *s, bool *escaped)
 {
-    const char *first = ++t->p, *p = bytes_quote(first, t->end);
-    *escaped = false;
-    while (p < t->end && *p == '\\') {
-        *escaped = true;
-        p = p + 2 <= t->end ? bytes_quote(p + 2, t->end) : t->end;
-    }
-    if (p >= t->end)
+    const char *first = ++t->p, *close = quotes_close(first, t->end, escaped);
+    if (!close)
         return bad(t, "a string does not end");
-    *s = slice_of(first, (size_t)(p - first));
-    t->p = p + 1;
+    *s = slice_of(first, (size_t)(close - first));
+    t->p = close + 1;
     return true;
 }
 
@@ -261,36 +256,37 @@ static void nested(struct text *t, struct slice s, bool escaped)
     stand_in(t, t->frame);
 }
 
-/* The eight bytes from t->p on, zeros behind the end; false in a text that is shorter. */
-static inline bool eight(const struct text *t, uint64_t *v)
+/* The eight bytes from p on, zeros behind the end; false in a text that is shorter. */
+static inline bool eight(const struct text *t, const char *p, uint64_t *v)
 {
-    size_t room = (size_t)(t->end - t->p);
+    size_t room = (size_t)(t->end - p);
     if (t->end - t->first < 8)
         return false;
-    memcpy(v, room < 8 ? t->end - 8 : t->p, 8);
+    memcpy(v, room < 8 ? t->end - 8 : p, 8);
     if (room < 8)
         *v >>= 8 * (8 - room);
     return true;
 }
 
 /*
- * The common number: up to 7 digits and then the next value or an end. All digits at
- * once, as no predictor guesses how many there are.
+ * The common number: up to 7 digits from p on, which is not the end, and then the next
+ * value or an end. Returns behind it, or NULL. All digits at once, as no predictor
+ * guesses how many there are.
  */
-INLINE bool integer(struct text *t, const struct raw_key *k)
+INLINE const char *integer(struct text *t, const char *p, const struct raw_key *k)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t v, digits;
-    if (!eight(t, &v))
-        return false;
+    if (!eight(t, p, &v))
+        return NULL;
     digits = v ^ ones * '0';
     uint64_t other = ((digits + ones * 0x76) | digits) & ones << 7; /* no digit there */
     unsigned n = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
-    if (n == 0 || n == 8 || (n > 1 && *t->p == '0'))
-        return false;
+    if (n == 0 || n == 8 || (n > 1 && *p == '0'))
+        return NULL;
     char after = (char)(v >> 8 * n);
     if (after != ',' && after != '}' && after != ']')
-        return false;
+        return NULL;
     digits <<= 64 - 8 * n; /* leading zeros; then pairs, fours, all */
     digits = (digits * 10 + (digits >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
     digits = (digits * 100 + (digits >> 16)) & UINT64_C(0x0000ffff0000ffff);
@@ -298,39 +294,38 @@ INLINE bool integer(struct text *t, const struct raw_key *k)
     if (k->action == A_NUM)
         raw_count(t->raw, k, digits);
     else if (!raw_integer(t->raw, k, digits))
-        return false;
-    t->p += n;
-    return true;
+        return NULL;
+    return p + n;
 }
 
-INLINE bool string_value(struct text *t, const struct raw_key *k)
+/* The inside of a string that a row wants. */
+static void said(struct text *t, const struct raw_key *k, struct slice s, bool escaped)
 {
-    struct slice s;
-    bool escaped;
-    if (!string(t, &s, &escaped))
-        return false;
-    if (!t->raw || (k->action == A_NONE && !k->see))
-        return true;
     if (k->action == A_NEST) {
         nested(t, s, escaped);
-        return true;
+        return;
     }
     if (escaped && k->action != A_TEXT_OUT)
         s = unescape(t, s);
-    if (s.n && (k->action == A_STR || k->action == A_TIME))
-        raw_name(t->raw, k, s);
-    else
-        raw_scalar(t->raw, k, JSON_STRING, s);
-    return true;
+    raw_scalar(t->raw, k, JSON_STRING, s);
 }
 
-INLINE bool scalar(struct text *t, const struct raw_key *k)
+static bool scalar(struct text *t, const struct raw_key *k)
 {
     struct slice s;
-    if (*t->p == '"')
-        return string_value(t, k);
-    if (t->raw && integer(t, k))
+    bool escaped;
+    if (*t->p == '"') {
+        if (!string(t, &s, &escaped))
+            return false;
+        if (t->raw && (k->action != A_NONE || k->see))
+            said(t, k, s, escaped);
         return true;
+    }
+    const char *behind = t->raw ? integer(t, t->p, k) : NULL;
+    if (behind) {
+        t->p = behind;
+        return true;
+    }
     enum json_type type = bare(t, &s);
     if (type == JSON_BAD)
         return bad(t, "a value was expected");
@@ -392,8 +387,9 @@ static bool key(struct text *t, unsigned state, const char *from, struct level l
         plain = name;
     *k = raw_find(&t->x->table, (enum raw_context)l.context, plain,
                   escaped ? plain.n + 1 : (size_t)(t->end - name.p));
-    t->set = guess_learn(&t->x->guesses, t->set, state,
-                         slice_of(from, (size_t)(t->p - from)), name, *k);
+    bool quote = t->p < t->end && *t->p == '"';
+    t->set = guess_learn(&t->x->guesses, (struct guess *)t->set, state,
+                         slice_of(from, (size_t)(t->p - from) + quote), name, *k);
     return true;
 }
 
@@ -427,21 +423,45 @@ static bool step(struct text *t, struct level l, bool first, const struct raw_ke
 static bool members(struct text *t, struct level l, bool *first, const struct raw_key **k)
 {
     unsigned state = guess_state((enum raw_context)l.context, *first);
-    const struct guess *g;
-    while ((g = guess_find(t->set, state, t->p, (size_t)(t->end - t->p)))) {
-        t->p += g->n;
-        t->set = g->next;
+    const char *p = t->p;
+    const struct guess *set = t->set, *g;
+    while ((g = guess_find(set, state, p, (size_t)(t->end - p)))) {
+        p += g->n;
+        set = g->next;
         state = guess_state((enum raw_context)l.context, *first = false);
+        if (g->value != GUESS_ANY) {
+            bool escaped;
+            const char *close = quotes_close(p, t->end, &escaped);
+            if (!close)
+                return bad(t, "a string does not end");
+            struct slice s = slice_of(p, (size_t)(close - p));
+            if (g->value == GUESS_NAME && s.n && !escaped)
+                raw_name(t->raw, g->key, s);
+            else if (g->value != GUESS_PASSED)
+                said(t, g->key, s, escaped);
+            p = close + 1;
+            continue;
+        }
+        const char *behind = p < t->end ? integer(t, p, g->key) : NULL;
+        if (behind) {
+            p = behind;
+            continue;
+        }
+        t->p = p;
         space(t); /* this line may have more of it before the value */
         if (t->p == t->end)
             return bad(t, "the text ends inside a value");
-        if (*t->p == '{' || *t->p == '[') {
-            *k = g->key;
-            return true;
-        }
-        if (!scalar(t, g->key))
+        bool opens = *t->p == '{' || *t->p == '[';
+        if (!opens && !scalar(t, g->key))
             return false;
+        p = t->p;
+        if (opens) {
+            *k = g->key;
+            break;
+        }
     }
+    t->p = p;
+    t->set = set;
     return true;
 }
 

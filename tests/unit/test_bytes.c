@@ -18,7 +18,6 @@ static void test_stops_agree(void **state)
         struct guarded g = guard_copy(slice_of(text, n));
         const char *end = g.s.p + n;
         for (const char *p = g.s.p; p <= end; p += 1 + rng_below(&r, 5)) {
-            assert_ptr_equal(bytes_quote(p, end), bytes_quote_plain(p, end));
             assert_ptr_equal(bytes_bracket(p, end), bytes_bracket_plain(p, end));
         }
         if (n >= 16) {
@@ -26,6 +25,7 @@ static void test_stops_agree(void **state)
             char c = last[rng_below(&r, 16)];
             assert_int_equal(bytes_equal(last, (unsigned char)c),
                              bytes_equal_plain(last, (unsigned char)c));
+            assert_int_equal(bytes_quotes(last), bytes_quotes_plain(last));
         }
         guard_release(&g);
     }
