@@ -203,8 +203,9 @@ static void mark(struct dedup *d, const struct dedup_entry *e)
     d->dirty[position / 64] |= (uint64_t)1 << position % 64;
 }
 
-/* A place for one more entry: a new one, or the oldest one's. */
-static struct dedup_entry *append(struct dedup *d, const struct dedup_entry *e)
+/* A place for one more entry of this key, to be filled: a new one, or the oldest one's.
+ */
+static struct dedup_entry *append(struct dedup *d, const uint64_t key[2])
 {
     if (d->n == d->capacity && d->capacity < d->max)
         grow(d, d->capacity * 2 < d->max ? d->capacity * 2 : d->max);
@@ -213,11 +214,12 @@ static struct dedup_entry *append(struct dedup *d, const struct dedup_entry *e)
         position = (d->oldest + d->n++) % d->capacity;
     } else { /* the window is full, or memory is */
         position = d->oldest;
-        d->oldest = (d->oldest + 1) % d->capacity;
+        d->oldest = position + 1 < d->capacity ? position + 1 : 0;
         index_remove(d, position);
         d->stats.forgotten++;
     }
-    d->ring[position] = *e;
+    d->ring[position].key[0] = key[0];
+    d->ring[position].key[1] = key[1];
     index_add(d, position);
     if (d->n == d->capacity) { /* the next one to go: far in memory, so ask early */
         size_t group = d->ring[d->oldest].key[0] & d->mask;
@@ -244,6 +246,24 @@ static bool hosted(struct slice provider)
     return false;
 }
 
+/* Add a part of the identity: multilinear, so parts cost a multiplication each. */
+static inline void mix(uint64_t key[2], unsigned part, uint64_t v)
+{
+    static const uint64_t factor[2 + USAGE_CLASSES][2] = {
+        /* fractions of the square and cube roots of the first primes, made odd */
+        { UINT64_C(0x6a09e667f3bcc909), UINT64_C(0x428a2f98d728ae23) },
+        { UINT64_C(0xbb67ae8584caa73b), UINT64_C(0x7137449123ef65cd) },
+        { UINT64_C(0x3c6ef372fe94f82b), UINT64_C(0xb5c0fbcfec4d3b2f) },
+        { UINT64_C(0xa54ff53a5f1d36f1), UINT64_C(0xe9b5dba58189dbbd) },
+        { UINT64_C(0x510e527fade682d1), UINT64_C(0x3956c25bf348b539) },
+        { UINT64_C(0x9b05688c2b3e6c1f), UINT64_C(0x59f111f1b605d019) },
+        { UINT64_C(0x1f83d9abfb41bd6b), UINT64_C(0x923f82a4af194f9b) },
+        { UINT64_C(0x5be0cd19137e2179), UINT64_C(0xab1c5ed5da6d8119) },
+    };
+    key[0] += v * factor[part][0];
+    key[1] += v * factor[part][1];
+}
+
 /*
  * What identifies the call, as a hash of 128 bits. `own`: the id is the call's alone;
  * else its counts belong to it.
@@ -252,20 +272,15 @@ INLINE void identity(const struct usage *u, struct slice id, bool own, uint64_t 
 {
     XXH128_hash_t h = XXH3_128bits_withSeed(id.p, id.n, own);
     bool unique = id.n >= ID_UNIQUE, weak = !unique && !hosted(u->provider);
-    if (!unique || !own) {
-        struct {
-            uint64_t id[2], provider, second, v[USAGE_CLASSES];
-        } what = { .id = { h.low64, h.high64 } };
-        if (!unique)
-            what.provider = slice_hash(u->provider, 0);
-        if (weak && own && u->ts_ns != USAGE_NO_TIME)
-            what.second = (uint64_t)(u->ts_ns / 1000000000);
-        if (weak || !own)
-            memcpy(what.v, u->v, sizeof what.v);
-        h = XXH3_128bits_withSeed(&what, sizeof what, 2);
-    }
     key[0] = h.low64 ^ (uint64_t)u->pass << 32;
     key[1] = h.high64;
+    if (!unique)
+        mix(key, 0, slice_hash(u->provider, 0));
+    if (weak && own && u->ts_ns != USAGE_NO_TIME)
+        mix(key, 1, (uint64_t)(u->ts_ns / 1000000000));
+    if (weak || !own)
+        for (unsigned f = 0; f < USAGE_CLASSES; f++)
+            mix(key, 2 + f, u->v[f]);
 }
 
 /*
@@ -279,23 +294,23 @@ static bool cloud_logs(const struct usage *u)
             slice_eq(u->provider, SLICE("bedrock")));
 }
 
-static struct dedup_entry entry_of(const struct usage *u, const uint64_t key[2])
+/* What is remembered of a call, but for its key. */
+static void describe(struct dedup_entry *e, const struct usage *u)
 {
-    struct dedup_entry e = { .key = { key[0], key[1] } };
-    if (u->ts_ns > 0)
-        e.hour = clamp32((uint64_t)u->ts_ns / 1000000000 / 3600);
+    uint32_t seen = 0;
+    e->hour = u->ts_ns > 0 ? clamp32((uint64_t)u->ts_ns / 1000000000 / 3600) : 0;
     if (u->accounting == ACCOUNTING_DEFERRED)
-        e.seen |= SEEN_DEFERRED;
+        seen |= SEEN_DEFERRED;
     if (u->accounting == ACCOUNTING_ERROR)
-        e.seen |= SEEN_ERROR;
+        seen |= SEEN_ERROR;
     for (unsigned f = 0; f < USAGE_CLASSES; f++)
-        e.v[f] = clamp32(u->v[f]);
+        e->v[f] = clamp32(u->v[f]);
     for (uint32_t left = u->have >> USAGE_CLASSES << USAGE_CLASSES; left;
          left &= left - 1) {
         unsigned f = (unsigned)__builtin_ctz(left);
-        e.seen |= (uint32_t)(u->v[f] > 0) << f;
+        seen |= (uint32_t)(u->v[f] > 0) << f;
     }
-    return e;
+    e->seen = seen;
 }
 
 /* Leave in u what the entry has not counted yet; false: nothing. */
@@ -335,11 +350,6 @@ static enum dedup_verdict again(struct dedup *d)
     return DEDUP_AGAIN;
 }
 
-static void remember(struct dedup *d, const struct dedup_entry *e)
-{
-    mark(d, append(d, e));
-}
-
 INLINE enum dedup_verdict judge_as(struct dedup *d, struct usage *u,
                                    const uint64_t key[2])
 {
@@ -349,8 +359,9 @@ INLINE enum dedup_verdict judge_as(struct dedup *d, struct usage *u,
     if (!e) {
         if (report)
             return again(d);
-        struct dedup_entry fresh = entry_of(u, key);
-        remember(d, &fresh);
+        e = append(d, key);
+        describe(e, u);
+        mark(d, e);
         return DEDUP_NEW;
     }
     /* A batch's own sum does not complete it: the lines of its results do, one by one. */
@@ -358,7 +369,7 @@ INLINE enum dedup_verdict judge_as(struct dedup *d, struct usage *u,
     bool counts = (call || report) && !sum && usage_total(u) > 0;
     if ((e->seen & SEEN_DEFERRED && counts) || (e->seen & SEEN_ERROR && call)) {
         u->accounting = ACCOUNTING_CALL;
-        *e = entry_of(u, key);
+        describe(e, u);
         mark(d, e);
         return DEDUP_NEW;
     }
@@ -380,7 +391,8 @@ both_ids(const struct dedup *d, const struct usage *u, const uint64_t key[2][2],
     bool by_id = find(d, key[0]), by_request = find(d, key[1]);
     bool first = by_id || !by_request;
     *as = key[!first];
-    *more = entry_of(u, key[first]);
+    *more = (struct dedup_entry){ .key = { key[first][0], key[first][1] } };
+    describe(more, u);
     return by_id ? !by_request : by_request || u->accounting != ACCOUNTING_REPORT;
 }
 
@@ -396,8 +408,11 @@ __attribute__((noinline)) static enum dedup_verdict judge_cloud(struct dedup *d,
         identity(u, u->response_id, true, key[0]);
     both = both && both_ids(d, u, (const uint64_t(*)[2])key, &as, &more);
     enum dedup_verdict v = judge_as(d, u, as);
-    if (both)
-        remember(d, &more);
+    if (both) {
+        struct dedup_entry *e = append(d, more.key);
+        *e = more;
+        mark(d, e);
+    }
     return v;
 }
 
@@ -439,7 +454,7 @@ enum status dedup_load(struct dedup *d, const struct dedup_entry *e)
     if (known)
         *known = *e;
     else
-        append(d, e);
+        *append(d, e->key) = *e;
     d->stats.forgotten = forgotten; /* what is beyond the window had gone before */
     return ST_OK;
 }
