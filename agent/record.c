@@ -11,6 +11,7 @@
 #include "agent/normalise.h"
 #include "agent/quotes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* The tokens of the common case, in one loop without calls. */
@@ -19,11 +20,11 @@
 struct text {
     struct extract *x;
     const char *p, *first, *end;
-    const char *why;         /* set when the text is not JSON */
-    struct raw *raw;         /* of the object at hand, NULL outside of all */
-    int frame;               /* the same by number, -1 */
-    unsigned level;          /* of JSON inside strings */
-    const struct guess *set; /* what may follow here */
+    const char *why;   /* set when the text is not JSON */
+    struct raw *raw;   /* of the object at hand, NULL outside of all */
+    int frame;         /* the same by number, -1 */
+    unsigned level;    /* of JSON inside strings */
+    struct guess *set; /* what may follow here */
 };
 
 /* --- bytes ----------------------------------------------------------------------------
@@ -388,7 +389,7 @@ static bool key(struct text *t, unsigned state, const char *from, struct level l
     *k = raw_find(&t->x->table, (enum raw_context)l.context, plain,
                   escaped ? plain.n + 1 : (size_t)(t->end - name.p));
     bool quote = t->p < t->end && *t->p == '"';
-    t->set = guess_learn(&t->x->guesses, (struct guess *)t->set, state,
+    t->set = guess_learn(&t->x->guesses, t->set, state,
                          slice_of(from, (size_t)(t->p - from) + quote), name, *k);
     return true;
 }
@@ -424,7 +425,9 @@ static bool members(struct text *t, struct level l, bool *first, const struct ra
 {
     unsigned state = guess_state((enum raw_context)l.context, *first);
     const char *p = t->p;
-    const struct guess *set = t->set, *g;
+    struct guess *set = t->set;
+    const struct guess *g;
+    assert(t->raw); /* objects stand in a frame */
     while ((g = guess_find(set, state, p, (size_t)(t->end - p)))) {
         p += g->n;
         set = g->next;
