@@ -287,6 +287,8 @@ bool raw_integer(struct raw *r, const struct raw_key *k, uint64_t v)
 bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
                 struct slice text)
 {
+    if (type == JSON_FALSE && k->action == A_STOP)
+        r->flags |= F_GOES_ON;
     if (type == JSON_NULL || type == JSON_FALSE || (type == JSON_STRING && !text.n))
         return false;
     if (k->action != A_NUM) /* a counter is seen once it counts */
@@ -306,6 +308,7 @@ bool raw_scalar(struct raw *r, const struct raw_key *k, enum json_type type,
         put_status(r, k, type, text);
         return type == JSON_STRING;
     case A_FLAG:
+    case A_STOP:
         return false;
     case A_TEXT_OUT:
         if (type == JSON_STRING) {

@@ -164,6 +164,7 @@ enum raw_flag {
     F_META_INFO = 1 << 25, /* SGLang */
     F_CUSTOM_ID = 1 << 26, /* what may be such a line */
     F_KEY = 1 << 27,
+    F_GOES_ON = 1 << 28, /* an event of a stream that has more to come */
 };
 
 /* A pass of a server-side loop: entry of usage.iterations. */
@@ -273,6 +274,7 @@ enum raw_action {
     A_COUNTER, /* like A_NUM, for a counter that stands outside a usage object */
     A_TIME,    /* a time, number or text, kept as written */
     A_LATENCY, /* seconds or milliseconds, by its look */
+    A_STOP,    /* like A_FLAG; false raises F_GOES_ON */
 };
 
 struct raw_key {

@@ -137,6 +137,27 @@ static bool is_chunk(const struct raw *r)
             slice_starts(raw_str(r, S_TYPE), SLICE("response.")));
 }
 
+/*
+ * An event of a stream that has more to come and says running totals (watsonx,
+ * llama.cpp): the last one counts. Only watsonx's first one knows the input.
+ */
+static bool goes_on(const struct raw *r)
+{
+    return slice_eq(raw_str(r, S_FINISH), SLICE("not_finished")) ||
+           (r->flags & F_GOES_ON && raw_has(r, N_L_PREDICTED));
+}
+
+/* What such an event adds to the call that the last one ends; false: nothing. */
+static bool begins(const struct raw *r, struct usage *u)
+{
+    uint64_t input = raw_has(r, N_L_PREDICTED) ? 0 : u->v[USAGE_input];
+    memset(u->v, 0, sizeof u->v);
+    u->have = 0;
+    usage_set(u, USAGE_input, input);
+    u->agg_n = 0;
+    return input;
+}
+
 /* The provider as the record spells it, else as the id of its reply tells. */
 static struct slice spelling_of(const struct raw *r)
 {
@@ -200,7 +221,7 @@ bool record_judge(struct extract *x, const struct raw *r, const struct extract_h
                                                                        : QUALITY_EXACT;
     if (usage && bad)
         u->check = CHECK_MISMATCH;
-    return true;
+    return !goes_on(r) || begins(r, u);
 }
 
 /* A name of one word. */
