@@ -5,7 +5,8 @@
 # usage: bench/logs.sh [AGENT] [MEGABYTES]     (default: release build, 1000)
 #
 # CPU seconds (user + system) are the median of five runs, taken in turn, so that a noisy
-# machine hurts all alike; peers that are not installed are left out (packages grep,
+# machine hurts all alike, each of a file that has just been read, so that nobody pays for
+# the page cache; peers that are not installed are left out (packages grep,
 # libsimdjson-dev, jq, mtail; npm: ccusage@20.0.24 with its native program on PATH). SLOW=1
 # runs jq and mtail too, once each. Every total is checked against the generator's: a speed
 # with a wrong total is a failure.
@@ -54,6 +55,7 @@ measure() { # corpus, then lines "name|command"
     for entry in "$@"; do
       name=${entry%%|*} command=${entry#*|}
       [[ $r -gt 0 && $name =~ ^(jq|mtail)$ ]] && continue # minutes: once will do
+      find -L "$data/$corpus" -type f -exec cat {} + >/dev/null
       # Not to /dev/null: grep would stop at the first match.
       out=$("$time" -f '%U %S %M' bash -c "exec $command" 2>&1 >"$data/out" | tail -1)
       echo "$out" | awk '{print $1 + $2, $3}' >> "$data/$name.runs"
